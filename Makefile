@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# One command each; the environment (.venv, or where CLIPSEG_VENV says) is made on first use.
+
+PYTHON ?= $(shell command -v python3 || command -v python)
+IN_ENVIRONMENT = @test -n "$(PYTHON)" || { echo "clipseg_ros: a Python 3.10 to 3.13 is needed, and there is none." >&2; exit 1; }; \
+	"$(PYTHON)" scripts/bootstrap.py
+export WEIGHTS
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test build clean distclean
+
+help:
+	@echo "make demo [WEIGHTS=published|PATH]  start the node, play recorded scenes to it, prompt it; writes demo.png"
+	@echo "make test [ARGS=...]                every test; ARGS goes to pytest, e.g. ARGS='-k regions -x'"
+	@echo "make build                          only the environment and the package in it"
+	@echo "make clean                          remove what builds, tests and the demo wrote"
+	@echo "make distclean                      also remove the environment"
+	@echo
+	@echo "Needs Python 3.10 to 3.13 and a C++ compiler; a ROS installation is not needed and not touched."
+	@echo "CLIPSEG_VENV=DIR puts the environment elsewhere, CLIPSEG_PYTHON=PATH names the Python it is made with."
+
+demo:
+	$(IN_ENVIRONMENT) python -m clipseg_ros.ros.demo $${WEIGHTS:+--weights "$$WEIGHTS"}
+
+test:
+	$(IN_ENVIRONMENT) python -m pytest $(ARGS)
+
+build:
+	$(IN_ENVIRONMENT)
+
+clean:
+	rm -rf "$${CLIPSEG_VENV:-.venv}/colcon"
+	rm -rf build install log dist *.egg-info .pytest_cache .coverage demo.png
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean
+	@folder="$${CLIPSEG_VENV:-.venv}"; if [ -f "$$folder/clipseg_environment.json" ]; then rm -rf "$$folder"; fi

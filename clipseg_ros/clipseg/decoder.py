@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CLIPSeg's decoder: FiLM, a thin transformer over CLIP activations, and a transposed-convolution head."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class Decoder(nn.Module):
+    """Decoder of CLIPSeg (Lueddecke & Ecker, CVPR 2022, section 3), for any number of prompts at once.
+
+    Parameters
+    ----------
+    width, embed_dim : channels of the image activations, and of the prompt embeddings.
+    patch_size : patch of the image tower in pixels; a multiple of 4 when `refined`.
+    depth : number of activations, each with its own reduction and transformer layer.
+    """
+
+    def __init__(self, width: int, embed_dim: int, *, patch_size: int, depth: int = 3, reduce_dim: int = 64,
+                 heads: int = 4, intermediate: int = 2048, conditional_layer: int = 0, refined: bool = False):
+        super().__init__()
+        if not 0 <= conditional_layer < depth:
+            raise ValueError(
+                f"conditional_layer is {conditional_layer}, but must name one of the {depth} decoder layers (from 0)"
+            )
+        self.conditional_layer = conditional_layer
+        self.film_mul = nn.Linear(embed_dim, reduce_dim)
+        self.film_add = nn.Linear(embed_dim, reduce_dim)
+        self.reduces = nn.ModuleList(nn.Linear(width, reduce_dim) for _ in range(depth))
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(reduce_dim, heads, intermediate, dropout=0.0, batch_first=True)
+            for _ in range(depth)
+        )
+        self.head = refined_head(reduce_dim, patch_size) if refined else plain_head(reduce_dim, patch_size)
+        self.initialise()
+
+    def initialise(self) -> None:
+        """Start FiLM as the identity and the masks as mostly empty; the rest keeps PyTorch's default.
+
+        With weights of standard deviation 1 in these layers the network does not learn at all.
+        """
+        nn.init.ones_(self.film_mul.bias)
+        nn.init.zeros_(self.film_add.bias)
+        last = self.head[-1] if isinstance(self.head, nn.Sequential) else self.head
+        nn.init.constant_(last.bias, -2.0)
+
+    def forward(self, activations: Sequence[Tensor], grid: tuple[int, int], embeddings: Tensor) -> Tensor:
+        """Return logits (B, P, h, w) for B images and P prompts.
+
+        Parameters
+        ----------
+        activations : one (B, 1 + rows * cols, width) for each layer, shallowest first; CLS token first.
+        grid : (rows, cols) of patches.
+        embeddings : (P, embed_dim) for all images alike, or (B, P, embed_dim). They are not normalised.
+        """
+        batch = activations[0].shape[0]
+        if embeddings.dim() == 2:
+            embeddings = embeddings.expand(batch, -1, -1)
+        prompts = embeddings.shape[1]
+        tokens = None
+        deepest_first = zip(reversed(activations), self.reduces, self.layers)
+        for index, (activation, reduce, layer) in enumerate(deepest_first):
+            reduced = reduce(activation).unsqueeze(1)  # (B, 1, tokens, reduce_dim): the same for every prompt
+            tokens = reduced if tokens is None else reduced + tokens
+            if index == self.conditional_layer:
+                tokens = self.film_mul(embeddings).unsqueeze(2) * tokens + self.film_add(embeddings).unsqueeze(2)
+            tokens = layer(tokens.flatten(0, 1)).unflatten(0, tokens.shape[:2])
+        maps = tokens[:, :, 1:].flatten(0, 1).transpose(1, 2).unflatten(2, grid)
+        return self.head(maps).squeeze(1).unflatten(0, (batch, prompts))
+
+
+def plain_head(channels: int, patch_size: int) -> nn.Module:
+    """Return the head that paints each patch at once: (N, channels, rows, cols) -> (N, 1, h, w)."""
+    return nn.ConvTranspose2d(channels, 1, patch_size, stride=patch_size)
+
+
+def refined_head(channels: int, patch_size: int) -> nn.Module:
+    """Return the head of the "refined" checkpoints: a 3x3 convolution, then upsampling in two steps."""
+    if patch_size % 4:
+        raise ValueError(f"a refined head needs a patch size that is a multiple of 4, not {patch_size}")
+    second = patch_size // 4
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, 3, padding=1),
+        nn.ReLU(),
+        nn.ConvTranspose2d(channels, channels // 2, 4, stride=4),
+        nn.ReLU(),
+        nn.ConvTranspose2d(channels // 2, 1, second, stride=second),
+    )

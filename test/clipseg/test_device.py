@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names of devices and precisions, and what is said about those that are not there."""
+
+import pytest
+import torch
+
+from clipseg_ros.clipseg.device import pick_device, pick_precision
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    def pretend(count):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+
+    return pretend
+
+
+@pytest.mark.parametrize(
+    "count, name, expected",
+    [(0, "auto", "cpu"), (1, "auto", "cuda:0"), (0, "CPU", "cpu"), (2, "cpu", "cpu"), (2, "cuda", "cuda:0"),
+     (2, "cuda:1", "cuda:1"), (2, torch.device("cuda:1"), "cuda:1")],
+)
+def test_pick_device(gpus, count, name, expected):
+    gpus(count)
+    assert pick_device(name) == torch.device(expected)
+
+
+@pytest.mark.parametrize(
+    "count, name, sentence",
+    [(0, "cuda", "'cuda', but PyTorch finds no CUDA device"), (1, "cuda:1", "only 1 CUDA device here"),
+     (2, "cuda:7", "only 2 CUDA devices here"), (1, "gpu", "must be one of auto, cpu"), (1, "cuda:", "must be one of"),
+     (1, "cuda:-1", "must be one of"), (1, "cuda:x", "must be one of"), (1, "", "must be one of")],
+)
+def test_refuses_device(gpus, count, name, sentence):
+    gpus(count)
+    with pytest.raises(ValueError, match=sentence):
+        pick_device(name)
+
+
+@pytest.mark.parametrize(
+    "name, device, expected",
+    [("auto", "cpu", torch.float32), ("auto", "cuda", torch.float16), ("bfloat16", "cpu", torch.bfloat16),
+     (torch.float16, "cpu", torch.float16)],
+)
+def test_pick_precision(name, device, expected):
+    assert pick_precision(name, torch.device(device)) == expected
+
+
+@pytest.mark.parametrize("name", ["int8", "half", "float64", torch.int8, ""])
+def test_refuses_precision(name):
+    with pytest.raises(ValueError, match="must be one of auto, float32, bfloat16, float16"):
+        pick_precision(name, CPU)

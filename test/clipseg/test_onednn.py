@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Packed layers compute what the plain ones do, and leave the network that they were made from alone."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from clipseg_ros.clipseg import onednn
+from clipseg_ros.clipseg.model import SMALL, CLIPSeg
+
+needs_onednn = pytest.mark.skipif(not onednn.is_available(), reason="this PyTorch or processor has no packed layers")
+
+
+@needs_onednn
+@pytest.mark.parametrize("refined", [False, True])
+@pytest.mark.parametrize("images, prompts", [(1, 1), (1, 5), (2, 3)])
+@torch.inference_mode()
+def test_equals_the_plain_network(refined, images, prompts):
+    torch.manual_seed(0)
+    plain = CLIPSeg(replace(SMALL, refined=refined)).eval()
+    before = {name: tensor.clone() for name, tensor in plain.state_dict().items()}
+    packed = onednn.pack(plain)
+    pixels = torch.randn(images, 3, 64, 96)
+    tokens = torch.tensor([[49406, 320 + i, 49407, 0, 0] for i in range(prompts)])
+    for name in ("encode_text", "encode_visual_prompt"):
+        given = tokens if name == "encode_text" else pixels
+        torch.testing.assert_close(getattr(packed, name)(given), getattr(plain, name)(given), rtol=1e-4, atol=1e-5)
+    embeddings = 3 * torch.randn(prompts, 64)
+    expected = plain.decode(plain.encode_image(pixels), embeddings)
+    logits = packed.decode(packed.encode_image(pixels), embeddings)
+    assert logits.shape == (images, prompts, 64, 96)
+    assert (logits - expected).abs().max() <= 1e-4 * expected.std()
+    assert plain.state_dict().keys() == before.keys()
+    assert all(tensor.equal(before[name]) for name, tensor in plain.state_dict().items())
+
+
+@pytest.mark.parametrize("machine, there", [("aarch64", True), ("x86_64", False)])
+def test_is_not_used_where_it_is_not_there(monkeypatch, machine, there):
+    monkeypatch.setattr(onednn.platform, "machine", lambda: machine)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: there)
+    assert not onednn.is_available()
+
+
+def test_is_not_used_where_the_operator_is_gone(monkeypatch):
+    def gone(*_, **__):
+        raise AttributeError("no such operator")
+
+    monkeypatch.setattr(onednn, "PackedLinear", gone)
+    assert not onednn.is_available()

@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Python face: shapes, values, caches, precisions, and one sentence for everything that cannot be done."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from clipseg_ros.clipseg import Prompt, Segmenter, onednn
+from clipseg_ros.clipseg.model import SMALL, CLIPSeg
+from clipseg_ros.clipseg.preprocessing import normalise, squash
+from clipseg_ros.clipseg.prompts import engineer_visual_prompt
+from clipseg_ros.clipseg.segmenter import CAMERAS_KEPT, PROMPTS_AT_ONCE
+from clipseg_ros.clipseg.tokenizer import Tokenizer
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SIDE = 32
+WORDS = ("red", "mug", "cup", "the", "lamp", "warm", "up", "thing", *"0123456789")
+
+
+def small_model(seed=0):
+    """A tiny network with a closed vocabulary that reacts strongly to its prompts."""
+    known = sorted({i for row in Tokenizer()(WORDS).tolist() for i in row if i})
+    text = {**SMALL.clip["text_cfg"], "vocab_size": len(known) + 2}
+    config = replace(SMALL, clip={**SMALL.clip, "text_cfg": text}, image_size=SIDE, token_ids=tuple(known))
+    torch.manual_seed(seed)
+    model = CLIPSeg(config).eval()
+    with torch.no_grad():
+        model.clip.token_embedding.weight.mul_(100)
+        model.decoder.film_add.weight.mul_(30)
+        for block in model.clip.transformer.resblocks:
+            block.attn.out_proj.weight.mul_(30)
+    return model
+
+
+def picture(height=48, width=64, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return small_model()
+
+
+@pytest.fixture
+def segmenter(model):
+    return Segmenter(model, device="cpu")
+
+
+@pytest.fixture
+def calls(segmenter, monkeypatch):
+    """How often each half of the network ran, in rows."""
+    counts = {"encode_image": 0, "encode_text": 0, "encode_visual_prompt": 0}
+
+    def counted(name):
+        original = getattr(segmenter._model, name)
+
+        def call(rows):
+            counts[name] += len(rows)
+            return original(rows)
+
+        return call
+
+    for name in counts:
+        monkeypatch.setattr(segmenter._model, name, counted(name))
+    return counts
+
+
+@torch.inference_mode()
+def by_hand(model, image, texts):
+    """Logits (n, h, w) without caches, batches or packed layers."""
+    config = model.config
+    pixels = normalise(squash(image, (SIDE, SIDE)), config.image_mean, config.image_std)[None]
+    embeddings = model.encode_text(Tokenizer(token_ids=config.token_ids)(texts))
+    return model.decode(model.encode_image(pixels), embeddings)[0].numpy()
+
+
+@pytest.mark.parametrize(
+    "prompts, count",
+    [("mug", 1), (["mug"], 1), (["red mug", "cup"], 2), ([], 0), (Prompt("mug"), 1), (("mug", "mug"), 2),
+     ([f"thing {i}" for i in range(2 * PROMPTS_AT_ONCE + 1)], 2 * PROMPTS_AT_ONCE + 1)],
+)
+def test_shapes(segmenter, prompts, count):
+    probabilities = segmenter.segment(picture(), prompts)
+    assert probabilities.shape == (count, 48, 64)
+    assert probabilities.dtype == np.float32
+    logits = segmenter.logits(picture(), prompts)
+    assert logits.shape == (count, SIDE, SIDE)
+    assert logits.dtype == np.float32
+
+
+def test_shapes_of_lists(segmenter):
+    images = [picture(48, 64), picture(20, 30, seed=1), picture(1, 1, seed=2)]
+    assert [maps.shape for maps in segmenter.segment(images, ["mug", "cup"])] == [(2, 48, 64), (2, 20, 30), (2, 1, 1)]
+    assert segmenter.logits(images, ["mug", "cup"]).shape == (3, 2, SIDE, SIDE)
+    assert [maps.shape for maps in segmenter.segment(images[:1], "mug")] == [(1, 48, 64)]
+    assert [maps.shape for maps in segmenter.segment(images, [])] == [(0, 48, 64), (0, 20, 30), (0, 1, 1)]
+    assert segmenter.segment([], "mug") == []
+    assert segmenter.logits([], "mug").shape == (0, 1, SIDE, SIDE)
+
+
+def test_values_equal_the_network_by_hand(model, segmenter):
+    texts = ["red mug", "cup", "the lamp"]
+    expected = by_hand(model, picture(), texts)
+    assert np.abs(expected[0] - expected[1]).max() > expected.std(), "the prompts must matter"
+    logits = segmenter.logits(picture(), texts)
+    np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-4 * expected.std())
+    probabilities = segmenter.segment(picture(), texts)
+    for maps, result in zip(1 / (1 + np.exp(-logits)), probabilities):
+        np.testing.assert_allclose(result, cv2.resize(maps, (64, 48)), rtol=0, atol=1e-5)
+    assert probabilities.min() >= 0
+    assert probabilities.max() <= 1
+
+
+def test_resize_equals_torch(segmenter):
+    probabilities = torch.from_numpy(segmenter.logits(picture(), ["mug", "cup"])).sigmoid()[None]
+    expected = torch.nn.functional.interpolate(probabilities, (48, 64), mode="bilinear")[0].numpy()
+    np.testing.assert_allclose(segmenter.segment(picture(), ["mug", "cup"]), expected, rtol=0, atol=1e-4)
+
+
+def test_a_batch_equals_one_by_one(segmenter):
+    images = [picture(48, 64), picture(20, 30, seed=1)]
+    for alone, batched in zip(images, segmenter.segment(images, ["mug", "cup"])):
+        np.testing.assert_allclose(segmenter.segment(alone, ["mug", "cup"]), batched, rtol=0, atol=1e-5)
+
+
+def test_many_prompts_equal_one_by_one(segmenter):
+    texts = [f"thing {i}" for i in range(PROMPTS_AT_ONCE + 2)]
+    together = segmenter.logits(picture(), texts)
+    for text, logits in zip(texts, together):
+        np.testing.assert_allclose(segmenter.logits(picture(), text)[0], logits, rtol=0, atol=1e-4)
+
+
+def test_nothing_is_encoded_twice(segmenter, calls):
+    segmenter.segment(picture(), ["mug", "cup"])
+    segmenter.segment(picture(), ["cup", "mug", "lamp", "lamp"])
+    segmenter.logits(picture(), "mug")
+    assert calls == {"encode_image": 1, "encode_text": 3, "encode_visual_prompt": 0}
+    segmenter.segment(picture(seed=1), "mug")
+    assert calls["encode_image"] == 2
+    example = Prompt(image=picture(seed=3))
+    segmenter.segment(picture(seed=1), [example, Prompt("mug", image=picture(seed=3))])
+    segmenter.segment(picture(seed=1), Prompt(image=picture(seed=3)))
+    assert calls["encode_visual_prompt"] == 2
+
+
+def test_each_camera_has_its_own_frame(segmenter, calls):
+    left, right = picture(seed=1), picture(seed=2)
+    first = [segmenter.segment(left, "mug", camera="left"), segmenter.segment(right, "mug", camera="right")]
+    again = [segmenter.segment(left, "mug", camera="left"), segmenter.segment(right, "mug", camera="right")]
+    assert calls["encode_image"] == 2
+    np.testing.assert_array_equal(first, again)
+    for index in range(CAMERAS_KEPT):
+        segmenter.segment(left, "mug", camera=f"other {index}")
+    segmenter.segment(left, "mug", camera="left")
+    assert calls["encode_image"] == 2 + CAMERAS_KEPT + 1
+
+
+def test_a_frame_changed_in_place_is_a_new_frame(segmenter, calls):
+    frame = picture()
+    before = segmenter.logits(frame, "mug")
+    frame[5, 5, 1] ^= 0x80
+    after = segmenter.logits(frame, "mug")
+    assert calls["encode_image"] == 2
+    assert (before != after).any()
+
+
+def test_a_frame_of_another_size_is_a_new_frame(segmenter):
+    assert segmenter.segment(picture(48, 64), "mug").shape == (1, 48, 64)
+    assert segmenter.segment(picture(64, 48), "mug").shape == (1, 64, 48)
+
+
+def test_results_are_the_callers_own(segmenter):
+    first = segmenter.segment(picture(), "mug")
+    kept = first.copy()
+    first[:] = 0
+    np.testing.assert_array_equal(segmenter.segment(picture(), "mug"), kept)
+
+
+def test_the_frame_is_left_alone_and_may_be_read_only(segmenter):
+    frame = picture()
+    expected = segmenter.segment(frame, "mug")
+    frozen = np.frombuffer(frame.tobytes(), np.uint8).reshape(frame.shape)
+    np.testing.assert_array_equal(segmenter.segment(frozen, "mug", camera="frozen"), expected)
+    np.testing.assert_array_equal(frame, picture())
+
+
+def test_embedding_of_templates_and_blends(model, segmenter):
+    tokenizer = Tokenizer(token_ids=model.config.token_ids)
+    mask = np.zeros((48, 64), bool)
+    mask[10:30, 20:50] = True
+    with torch.inference_mode():
+        texts = model.encode_text(tokenizer(["the mug", "red mug"])).mean(dim=0)
+        example = squash(engineer_visual_prompt(picture(seed=5), mask), (SIDE, SIDE))
+        pixels = normalise(example, model.config.image_mean, model.config.image_std)
+        visual = model.encode_visual_prompt(pixels[None])[0]
+        prompt = Prompt("mug", picture(seed=5), mask, text_weight=0.25, templates=("the {}", "red {}"))
+        found = segmenter._embed([prompt, Prompt(image=picture(seed=5), mask=mask)])
+    torch.testing.assert_close(found[0], 0.25 * texts + 0.75 * visual, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found[1], visual, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("precision, tolerance", [("bfloat16", 0.1), ("float16", 0.01)])
+def test_reduced_precision_on_a_cpu(model, precision, tolerance):
+    exact = Segmenter(model, device="cpu", precision="float32")
+    reduced = Segmenter(model, device="cpu", precision=precision)
+    assert (exact.precision, reduced.precision) == ("float32", precision)
+    prompts = ["red mug", Prompt(image=picture(seed=4))]
+    expected, found = exact.segment(picture(), prompts), reduced.segment(picture(), prompts)
+    assert found.dtype == np.float32
+    assert 0 < np.abs(found - expected).max() < tolerance
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+
+
+def test_without_packed_layers(model, monkeypatch):
+    packed = Segmenter(model, device="cpu").logits(picture(), ["mug", "cup"])
+    monkeypatch.setattr(onednn, "is_available", lambda: False)
+    plain = Segmenter(model, device="cpu")
+    assert plain._model is model
+    np.testing.assert_allclose(plain.logits(picture(), ["mug", "cup"]), packed, rtol=0, atol=1e-4 * packed.std())
+
+
+def test_warm_up_keeps_nothing(segmenter):
+    segmenter.warm_up()
+    assert not segmenter._frames
+    assert not segmenter._embeddings
+
+
+def test_warm_up_refuses_weights_that_overflow():
+    broken = small_model()
+    with torch.no_grad():
+        broken.decoder.reduces[0].weight.mul_(1e7)
+    with pytest.raises(ValueError, match="'big' overflow in float16"):
+        Segmenter(broken, device="cpu", precision="float16", name="big").warm_up()
+    Segmenter(broken, device="cpu", precision="float32").warm_up()
+
+
+def test_what_it_says_of_itself(model):
+    segmenter = Segmenter(model, device="cpu", name="tiny", trained=False)
+    assert (segmenter.name, segmenter.trained, segmenter.precision) == ("tiny", False, "float32")
+    assert segmenter.device == torch.device("cpu")
+    assert segmenter.input_size == (SIDE, SIDE)
+
+
+@pytest.mark.parametrize(
+    "image, sentence",
+    [(None, "the image is a NoneType"), (np.zeros((4, 4), np.uint8), r"shape \(4, 4\)"),
+     (np.zeros((4, 4, 3)), "type float64"), (np.zeros((4, 0, 3), np.uint8), "empty, 0x4 pixels"),
+     ([picture(), np.zeros((4, 4, 3), np.float32)], "image 1 of the list has the type float32")],
+)
+def test_refuses_image(segmenter, image, sentence):
+    for call in (segmenter.segment, segmenter.logits):
+        with pytest.raises(ValueError, match=sentence):
+            call(image, "mug")
+
+
+@pytest.mark.parametrize(
+    "prompts, sentence",
+    [("", "text of the prompt is empty"), (["mug", " "], "empty"), ("a\tb", "control character"),
+     ("mug " * 76, "76 tokens; the network's context takes at most 75"), (None, "a str, a Prompt or a sequence"),
+     ([None], "is a NoneType"), ("&nbsp;", "has no words"),
+     (Prompt("mug " * 70, templates=("a very good and sharp photo of a {}",)), "78 tokens")],
+)
+def test_refuses_prompts_and_goes_on(segmenter, prompts, sentence):
+    before = segmenter.segment(picture(), "mug")
+    for call in (segmenter.check, lambda refused: segmenter.segment(picture(), refused)):
+        with pytest.raises(ValueError, match=sentence):
+            call(prompts)
+    np.testing.assert_array_equal(segmenter.segment(picture(), "mug"), before)
+
+
+def test_check_accepts(segmenter):
+    assert segmenter.check(["mug " * 75, Prompt(image=picture()), "🍌"]) is None
+    assert segmenter.check([]) is None
+
+
+def test_unknown_words(segmenter):
+    assert segmenter.unknown_words("the Red teapot") == ("teapot",)
+    assert segmenter.unknown_words(Prompt(image=picture())) == ()
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [({"device": "cuda:99"}, "PyTorch finds"), ({"device": "tpu"}, "device is 'tpu'"), ({"precision": "int8"}, "int8")],
+)
+def test_load_refuses_before_it_reads_weights(arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Segmenter.load("/no/such/file", **arguments)
+
+
+def test_load_untrained():
+    segmenter = Segmenter.load("untrained", device="cpu")
+    assert not segmenter.trained
+    assert segmenter.segment(picture(), "mug").shape == (1, 48, 64)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision, tolerance", [("float32", 1e-3), ("bfloat16", 0.1), ("auto", 0.01)])
+def test_cuda_equals_the_cpu(model, precision, tolerance):
+    expected = Segmenter(model, device="cpu").segment(picture(), ["mug", Prompt(image=picture(seed=4))])
+    segmenter = Segmenter(small_model(), device="cuda", precision=precision)
+    segmenter.warm_up()
+    found = segmenter.segment(picture(), ["mug", Prompt(image=picture(seed=4))])
+    assert np.abs(found - expected).max() < tolerance

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connected regions of a probability image, with a score each."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from clipseg_ros.perception.masks import to_mask
+
+MOST_SCORED = 256
+"""Of more regions than this only the largest are scored, which bounds the time of a noisy image."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """One connected set of pixels at or above the threshold.
+
+    Attributes
+    ----------
+    score : mean probability of its pixels, 0 to 1
+    area : number of its pixels
+    centroid : (u, v), mean column and row of its pixels, in pixels
+    roi : (x, y, width, height), the smallest upright box around it, in pixels
+    mask : (height, width) uint8, 255 inside the region and 0 elsewhere in the box
+    """
+
+    score: float
+    area: int
+    centroid: tuple[float, float]
+    roi: tuple[int, int, int, int]
+    mask: np.ndarray
+
+
+def find_regions(probability: np.ndarray, threshold: float, *,
+                 min_area: int = 1, max_regions: int | None = None) -> list[Region]:
+    """Regions of `probability` >= `threshold`, the highest score first.
+
+    Pixels that touch at a corner belong to the same region.
+
+    Parameters
+    ----------
+    probability : (H, W) float32 in [0, 1]
+    threshold : in (0, 1)
+    min_area : smaller regions are dropped, in pixels
+    max_regions : only the best ones are returned; None means all
+
+    Raises
+    ------
+    ValueError
+        If `probability` is not a two-dimensional array with at least one pixel.
+    """
+    if probability.ndim != 2 or probability.size == 0:
+        raise ValueError(f"the probability image has the shape {probability.shape}; it must be (height, width)")
+    above = to_mask(np.ascontiguousarray(probability >= float(threshold)))
+    left, top, width, height = cv2.boundingRect(above)
+    if not width:
+        return []
+    crop = slice(top, top + height), slice(left, left + width)
+    _, labels, stats, centroids = cv2.connectedComponentsWithStats(above[crop], connectivity=8, ltype=cv2.CV_32S)
+    areas = stats[:, cv2.CC_STAT_AREA]
+    by_area = 1 + np.argsort(-areas[1:], kind="stable")
+    regions = [_region(label, probability[crop], labels, stats[label], centroids[label], (left, top))
+               for label in by_area[:MOST_SCORED].tolist() if areas[label] >= min_area]
+    regions.sort(key=lambda region: -region.score)
+    return regions[:max_regions]
+
+
+def _region(label: int, probability: np.ndarray, labels: np.ndarray, stats: np.ndarray,
+            centroid: np.ndarray, corner: tuple[int, int]) -> Region:
+    """Region `label` of a part of the image whose upper left pixel is `corner` (x, y)."""
+    x, y, width, height, area = stats.tolist()
+    box = slice(y, y + height), slice(x, x + width)
+    mask = to_mask(labels[box] == label)
+    return Region(score=cv2.mean(probability[box], mask=mask)[0], area=area,
+                  centroid=(float(centroid[0]) + corner[0], float(centroid[1]) + corner[1]),
+                  roi=(x + corner[0], y + corner[1], width, height), mask=mask)

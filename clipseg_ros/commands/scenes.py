@@ -29,10 +29,13 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from clipseg_ros.datasets.folder import FolderWriter
+    from clipseg_ros.scenes import furniture, home
     from clipseg_ros.scenes.export import write_scene
     from clipseg_ros.scenes.stream import stream_scenes
     from clipseg_ros.scenes.supports import Supports
 
+    home.check_drawing()
+    furniture.require()
     width, height = args.size
     scenes = stream_scenes(args.count, seed=args.seed, held_out=args.held_out, width=width, height=height)
     supports = Supports()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`clipseg train`: train a decoder on one's own pictures, or a small network from scratch."""
+
 from __future__ import annotations
 
 import argparse
@@ -13,10 +14,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="DIR", help="training data instead of the configuration's")
     parser.add_argument("--validation", metavar="DIR", help="validation data instead of the configuration's")
     parser.add_argument("--weights", metavar="W", help="checkpoint to start from instead of the configuration's")
-    parser.add_argument("-o", "--output", default="training", metavar="DIR", help="where everything goes (default: training)")
+    parser.add_argument("-o", "--output", default="training", metavar="DIR", help="output folder (default: training)")
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted run in the output folder")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
-                        help="change one value of the configuration, such as optimiser.peak=0.0005; may be repeated")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="changes",
+        help="change one value of the configuration, such as optimiser.peak=0.0005; may be repeated",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

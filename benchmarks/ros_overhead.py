@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ROS costs: from an image published to all five outputs received, minus the time of the network.
+
+Starts the real node and a camera as two processes and talks over the real middleware, once with the Fast DDS profile
+of config/fastdds.xml and once without it. Usage: python benchmarks/ros_overhead.py [--prompts N] [--frames N]
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PROFILE = ROOT / "config" / "fastdds.xml"
+BAR_MS = 10.0
+WARM_UP_FRAMES = 10
+OUTPUTS = ("mask", "label", "probability", "overlay", "objects")
+
+
+def serve(record: str, arguments: list[str]) -> int:
+    """Run the node with the network's time per frame written to `record`, as {stamp in seconds: seconds}."""
+    from clipseg_ros.clipseg import Segmenter
+    from clipseg_ros.ros import node, pipeline
+
+    times: dict[int, float] = {}
+    spent = [0.0]
+    segment, process = Segmenter.segment, pipeline.Pipeline.process
+
+    def timed_segment(*args, **kwargs):
+        start = time.perf_counter()
+        try:
+            return segment(*args, **kwargs)
+        finally:
+            spent[0] = time.perf_counter() - start
+
+    def timed_process(self, camera, frame):
+        process(self, camera, frame)
+        times[frame.header.stamp.sec] = spent[0]
+
+    Segmenter.segment, pipeline.Pipeline.process = timed_segment, timed_process
+    status = node.main(arguments)
+    Path(record).write_text(json.dumps(times))
+    return status
+
+
+def observe(frames: int, prompts: int) -> dict[int, float]:
+    """Publish frames one after another; return {stamp in seconds: seconds until the last output had arrived}."""
+    import numpy as np
+    import rclpy
+    from sensor_msgs.msg import Image
+    from std_msgs.msg import Header, String
+
+    from clipseg_ros.msg import SegmentedObjectArray
+    from clipseg_ros.ros.messages import to_image
+
+    rclpy.init()
+    node = rclpy.create_node("camera")
+    arrived: dict[int, set[str]] = {}
+    for name in OUTPUTS:
+        kind = SegmentedObjectArray if name == "objects" else Image
+        node.create_subscription(kind, f"/clipseg/{name}", lambda message, name=name: arrived.setdefault(
+            message.header.stamp.sec, set()).add(name), 1)
+    camera = node.create_publisher(Image, "/image", 1)
+    prompt = node.create_publisher(String, "/clipseg/prompt", 1)
+    ready = (lambda: camera.get_subscription_count() and prompt.get_subscription_count()
+             and all(node.count_publishers(f"/clipseg/{name}") for name in OUTPUTS))
+    if not _spin_until(node, ready, 120):
+        raise SystemExit("ros_overhead: the node has not become active within two minutes; its output says why")
+    prompt.publish(String(data="; ".join(f"thing {index}" for index in range(prompts))))
+    _spin_until(node, lambda: False, 1)
+    generator = np.random.default_rng(0)
+    taken = {}
+    for stamp in range(1, WARM_UP_FRAMES + frames + 1):
+        header = Header()
+        header.stamp.sec = stamp
+        message = to_image(generator.integers(0, 256, (480, 640, 3), np.uint8), "rgb8", header)
+        start = time.perf_counter()
+        camera.publish(message)
+        if _spin_until(node, lambda: len(arrived.get(stamp, ())) == len(OUTPUTS), 2) and stamp > WARM_UP_FRAMES:
+            taken[stamp] = time.perf_counter() - start
+        _spin_until(node, lambda: False, 0.03)
+    node.destroy_node()
+    rclpy.shutdown()
+    return taken
+
+
+def measure(profile: bool, options: argparse.Namespace) -> list[float]:
+    """Overheads in milliseconds of the frames whose outputs all arrived."""
+    environment = dict(os.environ, ROS_AUTOMATIC_DISCOVERY_RANGE="LOCALHOST", OMP_NUM_THREADS="2")
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), environment.get("PYTHONPATH"))))
+    environment.pop("FASTDDS_DEFAULT_PROFILES_FILE", None)
+    if profile:
+        environment["FASTDDS_DEFAULT_PROFILES_FILE"] = str(PROFILE)
+    with tempfile.TemporaryDirectory() as scratch:
+        record, latencies = f"{scratch}/network.json", f"{scratch}/latencies.json"
+        node = subprocess.Popen([sys.executable, __file__, "--serve", record, "--ros-args", "--log-level", "warn",
+                                 "-p", f"weights:={options.weights}", "-p", "device:=cpu"], env=environment)
+        try:
+            observer = subprocess.run([sys.executable, __file__, "--observe", latencies, "--frames",
+                                       str(options.frames), "--prompts", str(options.prompts)], env=environment)
+        finally:
+            node.send_signal(signal.SIGINT)
+            node.wait(60)
+        if observer.returncode:
+            raise SystemExit(1)
+        network = {int(stamp): seconds for stamp, seconds in json.loads(Path(record).read_text()).items()}
+        total = {int(stamp): seconds for stamp, seconds in json.loads(Path(latencies).read_text()).items()}
+    print(f"  network {statistics.median(network.values()) * 1e3:.1f} ms")
+    return [1e3 * (seconds - network[stamp]) for stamp, seconds in total.items()]
+
+
+def _spin_until(node, condition, timeout: float) -> bool:
+    import rclpy
+
+    deadline = time.monotonic() + timeout
+    while not (met := condition()) and time.monotonic() < deadline:
+        rclpy.spin_once(node, timeout_sec=min(0.01, timeout))
+    return bool(met)
+
+
+def main() -> int:
+    if sys.argv[1:2] == ["--serve"]:
+        return serve(sys.argv[2], sys.argv[3:])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=int, default=100)
+    parser.add_argument("--prompts", type=int, default=1)
+    parser.add_argument("--weights", default="untrained")
+    parser.add_argument("--observe", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.observe:
+        Path(options.observe).write_text(json.dumps(observe(options.frames, options.prompts)))
+        return 0
+    medians = {}
+    for profile in (True, False):
+        name = "with config/fastdds.xml" if profile else "default middleware"
+        overheads = measure(profile, options)
+        if not overheads:
+            print(f"{name}: no frame came through")
+            continue
+        medians[profile] = statistics.median(overheads)
+        print(f"{name}: {len(overheads)}/{options.frames} frames, overhead median {medians[profile]:.1f} ms, "
+              f"90% within {sorted(overheads)[int(0.9 * len(overheads))]:.1f} ms")
+    passed = medians.get(True, float("inf")) <= BAR_MS
+    print(f"bar: {BAR_MS:.0f} ms median with the profile, {'met' if passed else 'MISSED'}")
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

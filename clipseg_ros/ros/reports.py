@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Warnings that are said once and then only now and again."""
+from __future__ import annotations
+
+import re
+import time
+from threading import Lock
+
+REPEAT_AFTER = 10.0
+"""Seconds until the same sentence is said again."""
+
+_MOST_SENTENCES = 256
+
+
+class Reports:
+    """Logs sentences of which a stream of messages may cause thousands; safe to use from several threads.
+
+    Sentences that differ only in numbers count as the same one.
+    """
+
+    def __init__(self, logger, *, repeat_after: float = REPEAT_AFTER, clock=time.monotonic) -> None:
+        self._logger = logger
+        self._repeat_after = repeat_after
+        self._clock = clock
+        self._said: dict[str, float] = {}
+        self._lock = Lock()
+
+    def warn(self, sentence: str) -> None:
+        """Log a warning unless the same one was logged a moment ago."""
+        if self._due(sentence):
+            self._logger.warning(sentence)
+
+    def error(self, sentence: str) -> None:
+        """Log an error unless the same one was logged a moment ago."""
+        if self._due(sentence):
+            self._logger.error(sentence)
+
+    def _due(self, sentence: str) -> bool:
+        key = re.sub(r"\d+", "0", sentence)
+        now = self._clock()
+        with self._lock:
+            if now - self._said.get(key, -self._repeat_after) < self._repeat_after:
+                return False
+            if len(self._said) >= _MOST_SENTENCES:
+                self._said.clear()
+            self._said[key] = now
+        return True

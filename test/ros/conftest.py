@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real node as a process, and a peer that talks to it over the real middleware."""
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+TIMEOUT = 120.0
+"""Seconds until a condition counts as never met; generous, since test machines are slow and busy."""
+
+
+class NodeProcess:
+    """One `clipseg_node`, started with `start`, its output kept in a file."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._process: subprocess.Popen | None = None
+
+    def start(self, *, namespace: str = "/", parameters: dict | None = None, remap: dict | None = None) -> NodeProcess:
+        arguments = ["--ros-args", "-r", f"__ns:={namespace}"]
+        for name, value in {"weights": "untrained", "device": "cpu", **(parameters or {})}.items():
+            arguments += ["-p", f"{name}:={value}"]
+        for name, value in (remap or {}).items():
+            arguments += ["-r", f"{name}:={value}"]
+        environment = dict(os.environ, OMP_NUM_THREADS="2", PYTHONUNBUFFERED="1")
+        with self._log.open("w") as output:
+            self._process = subprocess.Popen([sys.executable, "-m", "clipseg_ros.ros.node", *arguments],
+                                             stdout=output, stderr=subprocess.STDOUT, env=environment)
+        return self
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def stop(self, signal_number: int = signal.SIGINT) -> int:
+        """Ask the process to end and return its exit status."""
+        if self.alive():
+            self._process.send_signal(signal_number)
+        try:
+            return self._process.wait(TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise
+
+
+class Peer:
+    """A node of the test's own: publishes, listens, calls; every wait is for a condition."""
+
+    def __init__(self) -> None:
+        import rclpy
+        from rclpy.context import Context
+        from rclpy.executors import SingleThreadedExecutor
+
+        self.context = Context()
+        rclpy.init(context=self.context)
+        self.node = rclpy.create_node("peer", context=self.context)
+        self._executor = SingleThreadedExecutor(context=self.context)
+        self._executor.add_node(self.node)
+        self._clients: dict = {}
+
+    def close(self) -> None:
+        self.node.destroy_node()
+        self._executor.shutdown()
+        self.context.try_shutdown()
+
+    def wait(self, condition: Callable[[], object], what: str, timeout: float = TIMEOUT) -> object:
+        """Spin until the condition is true and return its value; fail the test if that never happens."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            value = condition()
+            if value:
+                return value
+            self._executor.spin_once(timeout_sec=0.05)
+        return pytest.fail(f"waited {timeout:.0f} s in vain for {what}")
+
+    def spin_for(self, seconds: float) -> None:
+        """Receive what arrives for a while; only to show that something does not arrive."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._executor.spin_once(timeout_sec=0.05)
+
+    def repeat(self, publish: Callable[[], object], condition: Callable[[], object], what: str) -> object:
+        """Publish again and again until the condition is true and return its value.
+
+        A single message may be lost while publisher and subscription still get to know each other.
+        """
+        due = 0.0
+
+        def published() -> object:
+            nonlocal due
+            if time.monotonic() >= due:
+                publish()
+                due = time.monotonic() + 0.5
+            return condition()
+        return self.wait(published, what)
+
+    def set_prompts(self, line: str, node: str = "/clipseg"):
+        """Send a line on the prompt topic and return the Prompts message that confirms it."""
+        from rclpy.qos import DurabilityPolicy, QoSProfile
+        from std_msgs.msg import String
+
+        from clipseg_ros.msg import Prompts
+
+        expected = [part.split("=")[0].strip() for part in line.split(";") if part.strip()]
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        with self.publisher(String, f"{node}/prompt") as prompt, \
+                self.listener(Prompts, f"{node}/prompts", latched) as got:
+            return self.repeat(lambda: prompt.publish(String(data=line)),
+                               lambda: got and got[-1].prompts == expected and got[-1], f"the prompts {line!r}")
+
+    @contextlib.contextmanager
+    def publisher(self, message_type: type, topic: str, qos=10) -> Iterator:
+        """A publisher that is gone afterwards."""
+        publisher = self.node.create_publisher(message_type, topic, qos)
+        try:
+            yield publisher
+        finally:
+            self.node.destroy_publisher(publisher)
+
+    @contextlib.contextmanager
+    def listener(self, message_type: type, topic: str, qos=10) -> Iterator[list]:
+        """The list of the messages that arrive on a topic."""
+        messages: list = []
+        subscription = self.node.create_subscription(message_type, topic, messages.append, qos)
+        try:
+            yield messages
+        finally:
+            self.node.destroy_subscription(subscription)
+
+    def call(self, service_type: type, name: str, /, **fields):
+        """Call a service and return its response."""
+        client = self._client(service_type, name)
+        self.wait(client.service_is_ready, f"the service {name}")
+        future = client.call_async(service_type.Request(**fields))
+        self.wait(future.done, f"an answer of {name}")
+        return future.result()
+
+    def state(self, node: str = "/clipseg") -> str:
+        """Label of the node's lifecycle state."""
+        from lifecycle_msgs.srv import GetState
+
+        return self.call(GetState, f"{node}/get_state").current_state.label
+
+    def change_state(self, label: str, node: str = "/clipseg") -> bool:
+        from lifecycle_msgs.msg import Transition
+        from lifecycle_msgs.srv import ChangeState
+
+        return self.call(ChangeState, f"{node}/change_state", transition=Transition(label=label)).success
+
+    def wait_until_active(self, process: NodeProcess, node: str = "/clipseg") -> None:
+        """Wait for a node that configures and activates itself; its output is shown if it ends instead."""
+        def active() -> bool:
+            if not process.alive():
+                pytest.fail(f"the node ended:\n{process.log}")
+            client = self._client(GetState, f"{node}/get_state")
+            return client.service_is_ready() and self.state(node) == "active"
+
+        from lifecycle_msgs.srv import GetState
+
+        self.wait(active, f"{node} to be active")
+
+    def _client(self, service_type: type, name: str):
+        key = (service_type, name)
+        if key not in self._clients:
+            self._clients[key] = self.node.create_client(service_type, name)
+        return self._clients[key]
+
+    def set_parameter(self, name: str, value, node: str = "/clipseg"):
+        """Set a parameter of the node; returns the SetParametersResult."""
+        from rcl_interfaces.srv import SetParameters
+        from rclpy.parameter import Parameter
+
+        message = Parameter(name, value=value).to_parameter_msg()
+        return self.call(SetParameters, f"{node}/set_parameters", parameters=[message]).results[0]
+
+
+@pytest.fixture(scope="session")
+def peer() -> Iterator[Peer]:
+    pytest.importorskip("rclpy")
+    peer = Peer()
+    yield peer
+    peer.close()
+
+
+@pytest.fixture
+def start_node(tmp_path: Path) -> Iterator[Callable[..., NodeProcess]]:
+    """Start nodes that end with the test."""
+    with contextlib.ExitStack() as stack:
+        def start(**arguments) -> NodeProcess:
+            node = NodeProcess(tmp_path / f"node{len(list(tmp_path.iterdir()))}.log").start(**arguments)
+            stack.callback(node.stop)
+            return node
+        yield start
+
+
+@pytest.fixture(scope="session")
+def node(peer: Peer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeProcess]:
+    """One active node with the default topics for all tests that start none of their own."""
+    process = NodeProcess(tmp_path_factory.mktemp("node") / "log")
+    process.start()
+    try:
+        peer.wait_until_active(process)
+        yield process
+    finally:
+        process.stop()

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("clipseg_ros.srv")
+from rclpy.qos import DurabilityPolicy, QoSProfile  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
+from std_msgs.msg import String  # noqa: E402
+
+from clipseg_ros.msg import Prompts  # noqa: E402
+from clipseg_ros.srv import Segment  # noqa: E402
+from pictures import noise  # noqa: E402
+
+pytestmark = pytest.mark.ros
+
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+def refusal(peer, **fields) -> str:
+    response = peer.call(Segment, "/life/clipseg/segment", **fields)
+    assert not response.success
+    return response.message
+
+
+def test_one_life_of_a_node_step_by_step(peer, start_node):
+    name = "/life/clipseg"
+    node = start_node(namespace="/life", parameters={"autostart": "false", "weights": "/nowhere/weights"})
+    with peer.publisher(String, f"{name}/prompt", LATCHED) as latched, \
+            peer.publisher(Image, "/life/image") as image, \
+            peer.listener(Prompts, f"{name}/prompts", LATCHED) as prompts, \
+            peer.listener(Image, f"{name}/mask") as masks:
+        latched.publish(String(data="sent before"))
+        assert peer.state(name) == "unconfigured"
+        assert "the node is unconfigured" in refusal(peer, prompts=["mug"])
+
+        # weights that do not exist: a sentence, and the node is as before
+        assert not peer.change_state("configure", name)
+        assert peer.state(name) == "unconfigured"
+        assert "cannot be configured" in node.log and "/nowhere/weights" in node.log
+        assert "Traceback" not in node.log
+
+        assert peer.set_parameter("weights", "untrained", name).successful
+        assert peer.change_state("configure", name)
+        assert peer.state(name) == "inactive"
+        assert "the node is inactive" in refusal(peer, prompts=["mug"])
+        assert not peer.set_parameter("weights", "published", name).successful
+        assert image.get_subscription_count() == 0
+
+        # active: subscribed; the latched prompt arrives, once
+        assert peer.change_state("activate", name)
+        peer.wait(lambda: prompts and prompts[-1].prompts == ["sent before"], "the latched prompt")
+        assert "no image has arrived on /life/image yet" in refusal(peer, prompts=["mug"])
+        peer.repeat(lambda: image.publish(noise(1)), lambda: masks, "a mask")
+
+        # an ordinary prompt afterwards stays, although the latched publisher is still there
+        peer.set_prompts("sent after", name)
+        assert peer.change_state("deactivate", name)
+        peer.wait(lambda: image.get_subscription_count() == 0, "the node to unsubscribe")
+        assert "the node is inactive" in refusal(peer, prompts=["mug"])
+        seen = len(prompts)
+        assert peer.change_state("activate", name)
+        peer.wait(lambda: len(prompts) > seen, "the prompts of the active node")
+        masks.clear()
+        peer.repeat(lambda: image.publish(noise(2)), lambda: masks, "a mask")
+        assert prompts[-1].prompts == ["sent after"]
+
+        # from cleanup on it is as new
+        assert peer.change_state("deactivate", name)
+        assert peer.change_state("cleanup", name)
+        assert peer.state(name) == "unconfigured"
+        assert peer.set_parameter("prompts", ["lamp"], name).successful
+        assert peer.change_state("configure", name)
+        assert peer.change_state("activate", name)
+        peer.wait(lambda: prompts[-1].prompts == ["sent before"], "the latched prompt again")
+        assert peer.change_state("shutdown", name)
+        assert peer.state(name) == "finalized"
+    assert node.stop(signal.SIGTERM) == 0
+    assert "Traceback" not in node.log
+
+
+def test_a_working_node_ends_cleanly(peer, start_node):
+    node = start_node(namespace="/ending", parameters={"prompts": "[mug, chair]"})
+    peer.wait_until_active(node, "/ending/clipseg")
+    with peer.publisher(Image, "/ending/image") as image, peer.listener(Image, "/ending/clipseg/overlay") as overlays:
+        peer.repeat(lambda: image.publish(noise(1)), lambda: overlays, "an overlay")
+        image.publish(noise(2, size=(480, 640)))
+    assert node.stop(signal.SIGINT) == 0
+    assert "Traceback" not in node.log
+
+
+@pytest.mark.parametrize(("parameter", "says"), [
+    ("threshold:=1.0", "threshold cannot be set: the threshold is 1; it must be greater than 0 and less than 1"),
+    ("prompts:=['mug=5']", "prompts cannot be set"),
+    ("min_area:=0", "min_area"),
+    ("threshold:=high", "threshold"),
+])
+def test_a_bad_value_at_the_start_ends_in_a_sentence(capfd, parameter, says):
+    from clipseg_ros.ros.node import main
+
+    assert main(["--ros-args", "-p", parameter]) == 1
+    said = capfd.readouterr().err
+    assert says in said
+    assert "Traceback" not in said

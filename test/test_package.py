@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The package's own files agree with one another."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+import clipseg_ros
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def requirement_names(text: str) -> set[str]:
+    """The normalised names of the packages that are asked for in lines of requirements."""
+    lines = [line.partition("#")[0].strip() for line in text.splitlines()]
+    return {re.match(r"[\w.-]+", line).group().lower().replace("_", "-") for line in lines if line}
+
+
+def setup_cfg() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    return parser
+
+
+def test_versions_and_licence_agree():
+    manifest = ElementTree.parse(ROOT / "package.xml").getroot()
+    assert manifest.findtext("version") == clipseg_ros.__version__
+    assert manifest.findtext("license") == setup_cfg()["metadata"]["license"] == "Apache-2.0"
+    assert "Version 2.0, January 2004" in (ROOT / "LICENSE").read_text()
+
+
+def test_every_interface_is_built():
+    files = {f"{path.parent.name}/{path.name}" for path in (*ROOT.glob("msg/*.msg"), *ROOT.glob("srv/*.srv"))}
+    assert set(re.findall(r'"((?:msg|srv)/\w+\.\w+)"', (ROOT / "CMakeLists.txt").read_text())) == files
+
+
+def test_every_executable_is_installed_and_runs_something_that_exists():
+    listed = re.findall(r"scripts/(\w+)\n", (ROOT / "CMakeLists.txt").read_text())
+    assert set(listed) == {path.name for path in (ROOT / "scripts").iterdir() if path.is_file() and not path.suffix}
+    for name in listed:
+        path = ROOT / "scripts" / name
+        module = re.search(r"from (clipseg_ros[\w.]+) import main", path.read_text()).group(1)
+        assert (ROOT / module.replace(".", "/")).with_suffix(".py").is_file(), f"{name} runs {module}"
+        assert path.stat().st_mode & 0o111, f"{name} cannot be executed"
+
+
+def test_every_folder_with_code_is_a_package():
+    folders = {path.parent for path in (ROOT / "clipseg_ros").rglob("*.py")}
+    assert not [folder for folder in folders if not (folder / "__init__.py").is_file()]
+
+
+@pytest.mark.parametrize("name", ["lock.txt", "ros.in"])
+def test_requirements_name_no_host(name):
+    assert not re.search(r"://|find-links|index-url", (ROOT / "requirements" / name).read_text())
+
+
+def test_every_version_is_pinned():
+    lines = [line for line in (ROOT / "requirements" / "lock.txt").read_text().splitlines() if line[:1] != "#"]
+    assert [line for line in lines if not re.match(r"[\w.-]+==[\w.+]+( ; .+)?$", line)] == []
+    pinned = requirement_names("\n".join(lines))
+    wanted = requirement_names((ROOT / "requirements" / "ros.in").read_text())
+    options = setup_cfg()
+    for text in (options["options"]["install_requires"], *options["options.extras_require"].values()):
+        wanted |= requirement_names(text)
+    assert wanted <= pinned
+
+
+@pytest.mark.ros
+def test_the_parameter_file_has_every_parameter_at_its_default():
+    yaml = pytest.importorskip("yaml")
+    pytest.importorskip("rclpy")
+    from clipseg_ros.ros.parameters import SPECS
+
+    content = yaml.safe_load((ROOT / "config" / "clipseg.yaml").read_text())
+    assert content["/**"]["ros__parameters"] == {name: spec.default for name, spec in SPECS.items()}

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The README's tables say what the code says."""
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def table(heading: str) -> dict[str, list[str]]:
+    """Rows of the first table whose header starts with ``heading``, by their first cell without backticks."""
+    lines = README.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"| {heading} |"))
+    rows = {}
+    for line in lines[start + 2:]:
+        if not line.startswith("|"):
+            break
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        rows[cells[0].strip("`")] = cells[1:]
+    return rows
+
+
+def test_parameters_are_those_of_the_node() -> None:
+    pytest.importorskip("rclpy")
+    from clipseg_ros.ros.parameters import SPECS
+
+    rows = table("parameter")
+    assert set(rows) == set(SPECS)
+    for name, (default, live, _) in rows.items():
+        spec = SPECS[name]
+        text = default.strip("`")
+        value = text == "true" if isinstance(spec.default, bool) else text
+        if isinstance(spec.default, (float, int, list)) and not isinstance(spec.default, bool):
+            value = ast.literal_eval(text)
+        assert value == spec.default, name
+        assert (live == "yes") == spec.live, name
+
+
+@pytest.mark.ros
+def test_topics_and_services_are_those_of_the_node() -> None:
+    rclpy = pytest.importorskip("rclpy")
+    pytest.importorskip("clipseg_ros.srv")
+    from clipseg_ros.ros.node import ClipsegNode
+
+    rclpy.init()
+    try:
+        node = ClipsegNode(parameter_overrides=[
+            rclpy.parameter.Parameter("autostart", value=False), rclpy.parameter.Parameter("weights", value="untrained")])
+        try:
+            assert node.trigger_configure() and node.trigger_activate()
+            for heading, found in (
+                ("subscribed", node.get_subscriber_names_and_types_by_node("clipseg", "/")),
+                ("published", node.get_publisher_names_and_types_by_node("clipseg", "/")),
+                ("service", node.get_service_names_and_types_by_node("clipseg", "/")),
+            ):
+                types = {name: kinds[0].replace("/msg/", "/").replace("/srv/", "/") for name, kinds in found}
+                for name, cells in table(heading).items():
+                    if name == "image/compressed":
+                        continue  # only with image_transport: compressed
+                    topic = name.replace("~", "/clipseg") if name.startswith("~") else f"/{name}"
+                    assert types.get(topic) == cells[0], f"{heading} {topic}"
+        finally:
+            node.destroy_node()
+    finally:
+        rclpy.try_shutdown()
+
+
+def test_names_in_the_text_exist() -> None:
+    for path in re.findall(r"`((?:config|docs|benchmarks|clipseg_ros|launch)/[\w./-]*)`", README):
+        assert (ROOT / path).exists(), path
+    for path in re.findall(r"\]\(((?!http)[\w./-]+)\)", README):
+        assert (ROOT / path).exists(), path
+
+
+def test_commands_of_the_text_exist() -> None:
+    from clipseg_ros.cli import COMMANDS
+
+    used = set(re.findall(r"(?:^|`)clipseg (\w+)", README, flags=re.MULTILINE))
+    assert used and used <= set(COMMANDS)
+
+
+def test_launch_files_of_the_text_exist() -> None:
+    for name in re.findall(r"ros2 launch clipseg_ros (\S+\.launch\.py)", README):
+        assert (ROOT / "launch" / name).is_file(), name

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
@@ -26,6 +27,11 @@ ARGUMENTS = {
     "namespace": ("", "namespace of the node and of its topics", None),
     "name": ("clipseg", "name of the node", None),
     "params_file": (str(CONFIG / "clipseg.yaml"), "file with the node's parameters; arguments win over it", None),
+    "fastdds_profile": (
+        str(CONFIG / "fastdds.xml"),
+        "profile with which Fast DDS carries large images, used unless FASTDDS_DEFAULT_PROFILES_FILE is set; '' for none",
+        None,
+    ),
     "use_sim_time": ("false", "whether the clock comes from /clock", ("true", "false")),
     "log_level": ("info", "least severe messages that are shown", ("debug", "info", "warn", "error", "fatal")),
     "rviz": ("false", "whether RViz is started, showing the overlay", ("true", "false")),
@@ -52,6 +58,12 @@ def logger(values: dict[str, str]) -> str:
     return ".".join([*filter(None, values["namespace"].split("/")), values["name"]])
 
 
+def environment(values: dict[str, str]) -> dict[str, str]:
+    """What the node's process gets beside its surroundings; the user's own choice of a profile stays."""
+    name = "FASTDDS_DEFAULT_PROFILES_FILE"
+    return {} if name in os.environ or not values["fastdds_profile"] else {name: values["fastdds_profile"]}
+
+
 def start(context: LaunchContext) -> list:
     values = {name: context.launch_configurations[name] for name in ARGUMENTS}
     remappings = [(topic, values[topic]) for topic in ("image", "camera_info", "depth")]
@@ -65,6 +77,7 @@ def start(context: LaunchContext) -> list:
             parameters=[values["params_file"], given_parameters(values)],
             remappings=remappings,
             arguments=["--ros-args", "--log-level", f"{logger(values)}:={values['log_level']}"],
+            additional_env=environment(values),
             output="screen",
             emulate_tty=True,
             # Freeing the network takes a while on a busy machine.

@@ -27,6 +27,7 @@ from clipseg_ros.ros.demo_table import Row, intersection_over_union, table
 from clipseg_ros.ros.demo_visitor import Result, Visitor
 from clipseg_ros.ros.domains import claim_domain
 from clipseg_ros.ros.messages import image_to_mask
+from clipseg_ros.ros.middleware import prefer_large_images
 from clipseg_ros.scenes.recorded import load_recorded
 from clipseg_ros.scenes.scene import Scene
 
@@ -108,8 +109,12 @@ def find_weights(wanted: str | None) -> str:
 
 
 def isolate(stack: contextlib.ExitStack) -> None:
-    """Keep away from robots: a ROS domain of our own, on this machine only, unless the user chose one."""
+    """Keep away from robots: a ROS domain of our own, on this machine only, unless the user chose one.
+
+    Images go through enough shared memory, as with the launch file.
+    """
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    prefer_large_images()
     if "ROS_DOMAIN_ID" not in os.environ:
         domain, held = claim_domain()
         stack.enter_context(held)

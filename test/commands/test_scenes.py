@@ -49,6 +49,16 @@ def test_a_folder_in_use_is_left_alone(tmp_path):
         scenes.run(parse(1, "-o", tmp_path))
 
 
+@pytest.mark.skipif(
+    importlib.util.find_spec("mujoco") is None, reason="mujoco (extra 'scenes') is not installed"
+)
+def test_without_the_furniture_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(furniture, "DIRECTORY", tmp_path)
+    with pytest.raises(ImportError, match="apt install sweethome3d-furniture"):
+        scenes.run(parse(1, "-o", tmp_path / "home"))
+    assert not (tmp_path / "home").exists()
+
+
 @pytest.mark.parametrize(
     "arguments", [("0", "-o", "x"), ("two", "-o", "x"), ("1",), ("1", "-o", "x", "--size", "10x10")]
 )

@@ -10,7 +10,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from clipseg_ros.ros.messages import to_image
+from clipseg_ros.ros.messages import camera_info, to_image
 from clipseg_ros.scenes.scene import Scene
 
 FRAME_ID = "camera_color_optical_frame"
@@ -75,11 +75,3 @@ class Player:
 def millimetres(depth: np.ndarray) -> np.ndarray:
     """(H, W) uint16 millimetres, 0 where unknown, of (H, W) float32 metres, NaN where unknown."""
     return np.clip(np.nan_to_num(depth * 1000.0, posinf=65535), 0, 65535).round().astype(np.uint16)
-
-
-def camera_info(k: np.ndarray, shape: tuple[int, int], header: Header) -> CameraInfo:
-    """The calibration of a pinhole camera without distortion; k (3, 3) pixels, shape (height, width)."""
-    k = np.asarray(k, np.float64)
-    projection = np.hstack([k, np.zeros((3, 1))])
-    return CameraInfo(header=header, height=int(shape[0]), width=int(shape[1]), distortion_model="plumb_bob",
-                      d=[0.0] * 5, k=k.ravel(), r=np.eye(3).ravel(), p=projection.ravel())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Image messages to arrays and back.
+"""Image messages to arrays and back, and the calibration of a simulated camera.
 
 OpenCV converts the colours here, and nothing else is needed: cv_bridge's compiled part breaks under NumPy 2 on
 today's distributions, and other converters ignore row padding or the chroma rows of nv12.
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 
@@ -149,3 +149,11 @@ def _pixels(message: Image, layout: _Layout) -> np.ndarray:
                       strides=(message.step, layout.channels * dtype.itemsize, dtype.itemsize))
     native = view.astype(dtype.newbyteorder("="), copy=False)
     return native[..., 0] if layout.channels == 1 else native
+
+
+def camera_info(k: np.ndarray, shape: tuple[int, int], header: Header) -> CameraInfo:
+    """The calibration of a pinhole camera without distortion; k (3, 3) pixels, shape (height, width)."""
+    k = np.asarray(k, np.float64)
+    projection = np.hstack([k, np.zeros((3, 1))])
+    return CameraInfo(header=header, height=int(shape[0]), width=int(shape[1]), distortion_model="plumb_bob",
+                      d=[0.0] * 5, k=k.ravel(), r=np.eye(3).ravel(), p=projection.ravel())

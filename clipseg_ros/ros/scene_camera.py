@@ -19,8 +19,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from clipseg_ros.ros.demo_player import camera_info
-from clipseg_ros.ros.messages import to_image
+from clipseg_ros.ros.messages import camera_info, to_image
 from clipseg_ros.scenes.frames import Frames, RecordedFrames, RenderedFrames
 from clipseg_ros.scenes.sensor import Sensor
 

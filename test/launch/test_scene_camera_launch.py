@@ -27,12 +27,18 @@ def test_every_argument_is_described(launch):
     assert all(len(argument.description) > 10 for argument in declared)
 
 
-@pytest.mark.parametrize(("given", "expected"), [
-    ({}, {}),
-    ({"scene": "3", "dwell": "0"}, {"scene": 3, "dwell": 0.0}),
-    ({"mode": "orbit", "kind": "floor", "rate": "5"}, {"mode": "orbit", "kind": "floor", "rate": 5.0}),
-    ({"reliability": "best_effort", "use_sim_time": "true"}, {"reliability": "best_effort", "use_sim_time": True}),
-])
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, {}),
+        ({"scene": "3", "dwell": "0"}, {"scene": 3, "dwell": 0.0}),
+        ({"mode": "orbit", "kind": "floor", "rate": "5"}, {"mode": "orbit", "kind": "floor", "rate": 5.0}),
+        (
+            {"reliability": "best_effort", "use_sim_time": "true"},
+            {"reliability": "best_effort", "use_sim_time": True},
+        ),
+    ],
+)
 def test_only_given_arguments_win_over_the_file(launch, given, expected):
     values = {name: default for name, (default, _, _) in launch.ARGUMENTS.items()}
     assert launch.given_parameters({**values, **given}) == {"use_sim_time": False, **expected}

@@ -12,7 +12,7 @@ from sensor_msgs.msg import CompressedImage  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 from clipseg_ros.ros.messages import (  # noqa: E402
-    COLOUR_ENCODINGS, compressed_to_rgb, image_to_depth, image_to_mask, image_to_rgb, to_image)
+    COLOUR_ENCODINGS, camera_info, compressed_to_rgb, image_to_depth, image_to_mask, image_to_rgb, to_image)
 from pictures import PICTURE, encode, message  # noqa: E402
 
 pytestmark = pytest.mark.ros
@@ -117,3 +117,11 @@ def test_an_array_goes_into_a_message_as_it_is(pixels, encoding):
     assert (sent.header, sent.encoding, sent.height, sent.width) == (header, encoding, *pixels.shape[:2])
     assert sent.step * sent.height == len(sent.data) == pixels.nbytes
     assert (np.frombuffer(sent.data, pixels.dtype).reshape(pixels.shape) == pixels).all()
+
+
+def test_the_calibration_is_a_pinhole_without_distortion():
+    info = camera_info(np.array([[500, 0, 320], [0, 510, 240], [0, 0, 1]]), (480, 640), Header(frame_id="camera"))
+    assert (info.width, info.height, info.header.frame_id) == (640, 480, "camera")
+    assert list(info.k) == [500, 0, 320, 0, 510, 240, 0, 0, 1]
+    assert list(info.p) == [500, 0, 320, 0, 0, 510, 240, 0, 0, 0, 1, 0]
+    assert not any(info.d)

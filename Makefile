@@ -7,12 +7,13 @@ IN_ENVIRONMENT = @test -n "$(PYTHON)" || { echo "clipseg_ros: a Python 3.10 to 3
 export WEIGHTS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build clean distclean
+.PHONY: help demo test build demo-model clean distclean
 
 help:
 	@echo "make demo [WEIGHTS=published|PATH]  start the node, play recorded scenes to it, prompt it; writes demo.png"
 	@echo "make test [ARGS=...]                every test; ARGS goes to pytest, e.g. ARGS='-k regions -x'"
 	@echo "make build                          only the environment and the package in it"
+	@echo "make demo-model                     render the simulated home and train the demo weights anew (hours on a CPU)"
 	@echo "make clean                          remove what builds, tests and the demo wrote"
 	@echo "make distclean                      also remove the environment"
 	@echo
@@ -27,6 +28,14 @@ test:
 
 build:
 	$(IN_ENVIRONMENT)
+
+# Both steps go on where they were interrupted.
+demo-model:
+	$(IN_ENVIRONMENT) python -m clipseg_ros.scenes.bulk .cache/home-train --count 12200 --seed 0
+	$(IN_ENVIRONMENT) python -m clipseg_ros.scenes.bulk .cache/home-val --count 500 --seed 1
+	$(IN_ENVIRONMENT) python -m torch.distributed.run --nproc-per-node 2 -m clipseg_ros.cli train \
+		--config config/training/demo.yaml --data .cache/home-train --validation .cache/home-val -o .cache/demo-model \
+		$$(test -f .cache/demo-model/state.pt && echo --resume)
 
 clean:
 	rm -rf "$${CLIPSEG_VENV:-.venv}/colcon"

@@ -31,7 +31,8 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `clipseg` with `argv` (default: the process's arguments).
 
-    Returns 0 on success, 1 after an error that was said in one line, 130 after Ctrl-C; argparse exits with 2 on wrong usage.
+    Returns 0 on success, 1 after an error that was said in one line, 130 after Ctrl-C; argparse exits with 2 on wrong
+    usage.
     """
     args = build_parser().parse_args(argv)
     try:

@@ -6,21 +6,29 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from clipseg_ros.cli import main
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
 import shapes  # noqa: E402
 
 NETWORK = {
-    "clip": {"embed_dim": 16, "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
-             "text_cfg": {"context_length": 12, "width": 16, "heads": 2, "layers": 1}},
-    "extract_layers": [0, 1], "reduce_dim": 16, "decoder_intermediate": 32, "image_size": 32,
+    "clip": {
+        "embed_dim": 16,
+        "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
+        "text_cfg": {"context_length": 12, "width": 16, "heads": 2, "layers": 1},
+    },
+    "extract_layers": [0, 1],
+    "reduce_dim": 16,
+    "decoder_intermediate": 32,
+    "image_size": 32,
 }
 CONFIG = {
-    "vocabulary": "home", "network": NETWORK, "end_to_end": True,
+    "vocabulary": "home",
+    "network": NETWORK,
+    "end_to_end": True,
     "data": {"kind": "scenes", "workers": 0, "validation_batches": 1},
-    "scenes": {"side": 32, "batch_size": 2, "prompts": 2, "supports": 1}, "auxiliary": {"patch_class": 0.1},
+    "scenes": {"side": 32, "batch_size": 2, "prompts": 2, "supports": 1},
+    "auxiliary": {"patch_class": 0.1},
     "run": {"iterations": 2, "device": "cpu", "log_every": 1, "validate_every": 10, "checkpoint_every": 1},
 }
 
@@ -29,8 +37,10 @@ CONFIG = {
 def setting(tmp_path):
     shapes.write_scenes(tmp_path / "home", 4, side=32)
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(CONFIG))
-    return [*("train", "--config", str(tmp_path / "c.yaml"), "--data", str(tmp_path / "home")),
-            *("--validation", str(tmp_path / "home"), "-o", str(tmp_path / "out"))]
+    return [
+        *("train", "--config", str(tmp_path / "c.yaml"), "--data", str(tmp_path / "home")),
+        *("--validation", str(tmp_path / "home"), "-o", str(tmp_path / "out")),
+    ]
 
 
 def test_trains_and_resumes(setting, tmp_path, capsys):
@@ -52,22 +62,38 @@ def test_trains_a_fresh_decoder_on_a_folder_with_worker_processes(setting, tmp_p
         for image, ids, objects in zip(drawn.images, drawn.ids, drawn.objects):
             folder.add_prompt(folder.add_image(image), objects[0].category, "noun", mask=ids == objects[0].id)
     weights = str(tmp_path / "out" / "model.safetensors")
-    (tmp_path / "f.yaml").write_text(yaml.safe_dump({
-        "decoder": {"refined": True}, "data": {"kind": "folder", "workers": 1}, "pairs": {"side": 32, "batch_size": 2, "templates": False},
-        "run": {**CONFIG["run"], "precision": "bfloat16"}}))
-    assert main(["train", "--config", str(tmp_path / "f.yaml"), "--data", str(tmp_path / "mine"), "--weights", weights,
-                 "-o", str(tmp_path / "decoder")]) == 0
+    (tmp_path / "f.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "decoder": {"refined": True},
+                "data": {"kind": "folder", "workers": 1},
+                "pairs": {"side": 32, "batch_size": 2, "templates": False},
+                "run": {**CONFIG["run"], "precision": "bfloat16"},
+            }
+        )
+    )
+    command = ["train", "--config", str(tmp_path / "f.yaml"), "--data", str(tmp_path / "mine"), "--weights", weights]
+    assert main([*command, "-o", str(tmp_path / "decoder")]) == 0
     assert (tmp_path / "decoder" / "model.safetensors").is_file()
+    for picture in (tmp_path / "mine" / "images").iterdir():
+        picture.write_bytes(b"no picture")
+    capsys.readouterr()
+    assert main([*command, "-o", str(tmp_path / "again")]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("clipseg train: ") and ".png" in err and err.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["--set", "data.kind=photos"], "data.kind is 'photos'"),
-    (["--set", "optimiser.speed=1"], "unknown key 'optimiser.speed'"),
-    (["--set", "vocabulary=world"], "vocabulary is 'world'"),
-    (["--set", "network=null"], "neither weights"),
-    (["--data", "nowhere"], "nowhere"),
-    (["--resume"], "resume"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--set", "data.kind=photos"], "data.kind is 'photos'"),
+        (["--set", "optimiser.speed=1"], "unknown key 'optimiser.speed'"),
+        (["--set", "vocabulary=world"], "vocabulary is 'world'"),
+        (["--set", "network=null"], "neither weights"),
+        (["--data", "nowhere"], "nowhere"),
+        (["--resume"], "resume"),
+    ],
+)
 def test_errors_are_one_sentence(setting, arguments, message, capsys):
     assert main([*setting, *arguments]) == 1
     err = capsys.readouterr().err

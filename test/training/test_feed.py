@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from itertools import islice
+
+import pytest
+from clipseg_ros.training.feed import endless_batches
+from torch.utils.data import Dataset
+
+
+class Numbers(Dataset):
+    """Number i is batch i; from ``end`` on there are errors."""
+
+    def __init__(self, end: int, error: Exception) -> None:
+        self.end, self.error = end, error
+
+    def __getitem__(self, index: int) -> int:
+        if index >= self.end:
+            raise self.error
+        return index
+
+
+@pytest.mark.parametrize("first, stride, numbers", [(0, 1, [0, 1, 2]), (5, 2, [5, 7, 9])])
+def test_batches_come_in_order_from_where_a_run_stands(first, stride, numbers):
+    batches = endless_batches(Numbers(10, ValueError("end")), first=first, stride=stride)
+    assert list(islice(batches, 3)) == numbers
+
+
+def test_the_errors_of_users_come_out_of_worker_processes_as_they_are():
+    batches = endless_batches(Numbers(2, FileNotFoundError("there is no picture 2.png.")), workers=1)
+    assert list(islice(batches, 2)) == [0, 1]
+    with pytest.raises(FileNotFoundError) as raised:
+        next(batches)
+    assert str(raised.value) == "there is no picture 2.png."
+
+
+def test_other_errors_keep_their_traceback():
+    with pytest.raises(KeyError, match="colour"):
+        next(endless_batches(Numbers(0, KeyError("colour"))))

@@ -82,6 +82,19 @@ def test_commands_of_the_text_exist() -> None:
     assert used and used <= set(COMMANDS)
 
 
+def test_nothing_is_left_to_fill_in() -> None:
+    assert not re.findall(r"^[A-Z]+(?:_[A-Z]+)+$", README, flags=re.MULTILINE)
+
+
+def test_sentences_that_troubleshooting_quotes_are_those_of_the_code() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "clipseg_ros").rglob("*.py"))
+    code = code.replace("{segmenter.name!r}", "'demo'")
+    quoted = [quote for symptom in table("symptom") for quote in re.findall(r'"([^"]+)"', symptom)]
+    assert quoted
+    for quote in quoted:
+        assert quote.removesuffix(" ...") in code, quote
+
+
 def test_launch_files_of_the_text_exist() -> None:
     for name in re.findall(r"ros2 launch clipseg_ros (\S+\.launch\.py)", README):
         assert (ROOT / "launch" / name).is_file(), name

@@ -85,11 +85,7 @@ def load_checkpoint(
     if weights == "untrained":
         return Checkpoint(_fresh(SMALL), weights, None, trained=False)
     if weights == "demo":
-        if not DEMO_FILE.is_file():
-            raise CheckpointError(
-                "the demo weights are not bundled with this installation; use 'published' or 'untrained'"
-            )
-        return replace(_load_path(DEMO_FILE), name="demo")
+        return _load_demo()
     release = hub.find_release(weights)
     if release is not None:
         path = hub.obtain(release, allow_download=allow_download, cache_dir=cache_dir)
@@ -101,6 +97,14 @@ def load_checkpoint(
             f"no file or directory {weights!r}, and no known weights of that name (known: {names})"
         )
     return _load_path(path, backbone=backbone, allow_download=allow_download, cache_dir=cache_dir)
+
+
+def _load_demo() -> Checkpoint:
+    if not DEMO_FILE.is_file():
+        raise CheckpointError(
+            "the demo weights are not bundled with this installation; use 'published' or 'untrained'"
+        )
+    return replace(_load_path(DEMO_FILE), name="demo")
 
 
 def save_checkpoint(

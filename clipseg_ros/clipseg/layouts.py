@@ -128,6 +128,33 @@ def config_of_hugging_face_clip(values: dict[str, Any], *, origin: str) -> dict[
     """open_clip's configuration of the towers in a `transformers` configuration of CLIP or CLIPSeg."""
     vision = _get(values, "vision_config", dict, origin)
     text = _get(values, "text_config", dict, origin)
+    quick_gelu = _check_towers(vision, text, origin)
+    width, heads, layers, ratio = _tower(vision, "vision_config", origin)
+    text_width, text_heads, text_layers, text_ratio = _tower(text, "text_config", origin)
+    return {
+        "embed_dim": _get(values, "projection_dim", int, origin),
+        "quick_gelu": quick_gelu,
+        "vision_cfg": {
+            "image_size": _get(vision, "image_size", int, origin, "vision_config."),
+            "layers": layers,
+            "width": width,
+            "head_width": width // heads,
+            "patch_size": _get(vision, "patch_size", int, origin, "vision_config."),
+            "mlp_ratio": ratio,
+        },
+        "text_cfg": {
+            "context_length": _get(text, "max_position_embeddings", int, origin, "text_config."),
+            "vocab_size": CLIP_VOCABULARY,
+            "width": text_width,
+            "heads": text_heads,
+            "layers": text_layers,
+            "mlp_ratio": text_ratio,
+        },
+    }
+
+
+def _check_towers(vision: dict[str, Any], text: dict[str, Any], origin: str) -> bool:
+    """Raise CheckpointError for towers that open_clip's are not; return whether their activation is QuickGELU."""
     activations = {tower.get("hidden_act", "quick_gelu") for tower in (vision, text)}
     if len(activations) > 1 or not activations <= {"quick_gelu", "gelu"}:
         names = " and ".join(sorted(map(str, activations)))
@@ -147,28 +174,7 @@ def config_of_hugging_face_clip(values: dict[str, Any], *, origin: str) -> dict[
         raise CheckpointError(
             f"{origin}: text_config.vocab_size is {text['vocab_size']}, but must be CLIP's {CLIP_VOCABULARY}"
         )
-    width, heads, layers, ratio = _tower(vision, "vision_config", origin)
-    text_width, text_heads, text_layers, text_ratio = _tower(text, "text_config", origin)
-    return {
-        "embed_dim": _get(values, "projection_dim", int, origin),
-        "quick_gelu": activations == {"quick_gelu"},
-        "vision_cfg": {
-            "image_size": _get(vision, "image_size", int, origin, "vision_config."),
-            "layers": layers,
-            "width": width,
-            "head_width": width // heads,
-            "patch_size": _get(vision, "patch_size", int, origin, "vision_config."),
-            "mlp_ratio": ratio,
-        },
-        "text_cfg": {
-            "context_length": _get(text, "max_position_embeddings", int, origin, "text_config."),
-            "vocab_size": CLIP_VOCABULARY,
-            "width": text_width,
-            "heads": text_heads,
-            "layers": text_layers,
-            "mlp_ratio": text_ratio,
-        },
-    }
+    return activations == {"quick_gelu"}
 
 
 def config_of_open_clip(file: TensorFile, prefix: str = "") -> dict[str, Any]:

@@ -159,9 +159,8 @@ def engineer_visual_prompt(
     top, bottom, left, right = _crop_box(mask, context)
     crop, inside = image[top:bottom, left:right], mask[top:bottom, left:right] != 0
     grey = np.asarray(mean, np.float32) * 255
-    background = cv2.GaussianBlur(crop, (0, 0), sigmaX=blur * width, sigmaY=blur * height) if blur > 0 else crop
-    background = grey + intensity * (background - grey)
-    picture = np.where(inside[..., None], crop, np.rint(background).astype(np.uint8))
+    blurred = cv2.GaussianBlur(crop, (0, 0), sigmaX=blur * width, sigmaY=blur * height) if blur > 0 else crop
+    picture = np.where(inside[..., None], crop, np.rint(grey + intensity * (blurred - grey)).astype(np.uint8))
     return _pad_to_square(picture, np.rint(grey).astype(np.uint8))
 
 

@@ -49,7 +49,7 @@ class NodeProcess:
         complaints = [line for line in lines if "[ERROR]" in line or "[FATAL]" in line or "Error:" in line]
         return (complaints or lines or ["it said nothing"])[-1].strip()
 
-    def stop(self, *, patience: float = 10.0) -> None:
+    def stop(self, *, patience: float = 20.0) -> None:
         """Ask the node to end, and make it end after `patience` seconds."""
         for request in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             if self.ended:

@@ -45,6 +45,7 @@ class ClipsegNode(LifecycleNode):
         self._pipeline: Pipeline | None = None
         self._worker: Worker | None = None
         self._enabled = True
+        self._unknown_words = ""
         self._check_timer = None
         self._store = PromptStore(threshold=SPECS["threshold"].default)
         self._prompt_input = PromptInput(self, "~/prompt", self._on_prompt)
@@ -233,8 +234,9 @@ class ClipsegNode(LifecycleNode):
         self._prompts_publisher.publish(Prompts(stamp=self.get_clock().now().to_msg(), prompts=list(active.texts),
                                                 thresholds=list(active.thresholds)))
         note = "" if self._pipeline is None else unknown_words_note(self._pipeline.segmenter, active.prompts)
-        if note:
+        if note and note != self._unknown_words:
             self._reports.warn(note)
+        self._unknown_words = note
 
 
 def _sentence(error: Exception) -> str:

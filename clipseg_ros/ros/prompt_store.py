@@ -60,10 +60,6 @@ class PromptStore:
             self._written = prompts
         return changed
 
-    def check(self, segmenter: Segmenter) -> None:
-        """Raise ValueError if a prompt that is looked for is none that this network can take."""
-        segmenter.check(self.active().prompts)
-
     def resolve(self, prompts: Iterable[PromptText], *, threshold: float | None = None) -> ActivePrompts:
         """Prompts as the network takes them; `threshold` is for those without one, the store's if it is None.
 

@@ -170,15 +170,6 @@ def check_drawing() -> None:
         raise OSError(f"MuJoCo cannot draw with MUJOCO_GL={os.environ.get('MUJOCO_GL')}: {error}") from error
 
 
-def render_scene(seed: int, *, held_out: bool = False, width: int = 640, height: int = 480) -> Scene:
-    """The scene of a seed from the first stock; for many scenes keep a Home, which is costly to make."""
-    home = Home(0, held_out=held_out, width=width, height=height)
-    try:
-        return home.scene(seed)
-    finally:
-        home.close()
-
-
 def _intrinsics(fovy: float, width: int, height: int) -> np.ndarray:
     """(3, 3) pinhole matrix with square pixels; pixel centres at integer coordinates."""
     focal = height / 2 / np.tan(np.radians(fovy) / 2)

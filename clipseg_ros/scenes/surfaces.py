@@ -35,15 +35,6 @@ def wall_texture(rng: np.random.Generator) -> np.ndarray:
     return _planks(rng, rows=int(rng.integers(6, 12)), contrast=0.05, base=base).transpose(1, 0, 2)
 
 
-def wood_texture(rng: np.random.Generator) -> np.ndarray:
-    """Wood with its grain along x; one picture covers 1 m x 1 m."""
-    hue = rng.uniform(18, 34)
-    base = _rgb(hue, rng.uniform(0.25, 0.6), rng.uniform(0.35, 0.88))
-    grain = cv2.GaussianBlur(_noise(rng, 128), (0, 0), sigmaX=22, sigmaY=0.8)
-    grain = (grain - grain.mean()) / (grain.std() + 1e-6)
-    return _tinted(rng, grain * 0.055 + _noise(rng, 3) * 0.06, base)
-
-
 def rug_texture(rng: np.random.Generator) -> np.ndarray:
     """A patterned rug."""
     y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE

@@ -4,9 +4,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clipseg_ros.ros.demo_prompts import WANTED, is_meant, plan
+from clipseg_ros.ros.demo_prompts import SPARE, WANTED, is_meant, plan
 from clipseg_ros.scenes.recorded import load_recorded
 from clipseg_ros.scenes.scene import Scene, SceneObject
+from clipseg_ros.scenes.vocabulary import CATEGORIES
 
 
 def thing(number, category, colour=None):
@@ -32,6 +33,11 @@ def scene(*objects):
 ])
 def test_what_a_prompt_means(item, text, expected):
     assert is_meant(item, text) == expected
+
+
+@pytest.mark.parametrize("text", [*WANTED, *SPARE])
+def test_every_prompt_means_something_of_the_vocabulary(text):
+    assert any(is_meant(thing(1, category, colour), text) for category in CATEGORIES for colour in (None, "red"))
 
 
 def test_each_prompt_gets_the_scene_that_shows_most_of_it():

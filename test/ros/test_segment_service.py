@@ -117,6 +117,8 @@ def test_every_encoding_finds_the_same(segment, encoding):
     ({"prompts": ["mug"], "threshold": float("nan")}, "the threshold is nan"),
     ({"prompts": ["mug"], "camera": "kitchen", "image": Image()}, "no camera 'kitchen'; this node has camera"),
     ({"prompts": ["mug"], "image": Image(width=4, height=4, step=12, encoding="rgb8")}, "0 bytes of data"),
+    ({"prompts": ["mug"], "image": message(PICTURE, "rgb7")}, "encoding 'rgb7'"),
+    ({"prompts": ["mug"], "image": message(PICTURE, "rgba8")}, "a step of 192 bytes; 64 pixels of rgba8 need"),
     ({"prompts": ["mug"], "image": Image(width=4, height=0, step=12, encoding="rgb8")}, "the image is empty"),
     ({"prompts": ["mug"], "visual_prompt": Image(width=4, height=4, step=12, encoding="jpg")}, "visual prompt cannot"),
     ({"prompts": ["mug"], "visual_prompt_mask": message(MASK, "mono8")}, "a mask but no visual prompt"),

@@ -35,6 +35,8 @@ SCENES_PER_STOCK = 200
 
 def render_to_disk(directory: str | Path, count: int, *, seed: int = 0, held_out: bool = False) -> None:
     """Write `count` scenes; scenes that the index has already are kept, so an interrupted run goes on."""
+    if not 0 <= seed < 90:
+        raise ValueError(f"the seed is {seed}; it must be 0 to 89: the ones above belong to live scenes and to evaluation")
     directory = Path(directory)
     _prepare(directory)
     index = directory / "scenes.jsonl"

@@ -194,14 +194,28 @@ def peer() -> Iterator[Peer]:
     peer.close()
 
 
+@contextlib.contextmanager
+def starter(folder: Path) -> Iterator[Callable[..., NodeProcess]]:
+    """A function that starts nodes, which end with the context; their logs go to the folder."""
+    with contextlib.ExitStack() as stack:
+        def start(**arguments) -> NodeProcess:
+            node = NodeProcess(folder / f"node{len(list(folder.iterdir()))}.log").start(**arguments)
+            stack.callback(node.stop)
+            return node
+        yield start
+
+
 @pytest.fixture
 def start_node(tmp_path: Path) -> Iterator[Callable[..., NodeProcess]]:
     """Start nodes that end with the test."""
-    with contextlib.ExitStack() as stack:
-        def start(**arguments) -> NodeProcess:
-            node = NodeProcess(tmp_path / f"node{len(list(tmp_path.iterdir()))}.log").start(**arguments)
-            stack.callback(node.stop)
-            return node
+    with starter(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., NodeProcess]]:
+    """Start nodes that end with the module."""
+    with starter(tmp_path_factory.mktemp("nodes")) as start:
         yield start
 
 

@@ -34,6 +34,8 @@ PRESENT = [
     (TABLE, "the yellow bowl", ("bowl",), "yellow"),
 ]
 ABSENT = (TABLE, "teddy bear")
+EXAMPLE = (3, "table", TABLE)
+"""A scene, something in it that serves as the visual prompt, and the scene in which it is looked for."""
 EMPTY = 0.002
 """Share of the picture below which a mask counts as empty."""
 
@@ -44,17 +46,11 @@ def scenes():
 
 
 @pytest.fixture(scope="module")
-def home_process(peer, tmp_path_factory):
+def home_process(peer, start_shared_node):
     """A node with the bundled weights, apart from the one of the other tests."""
-    from conftest import NodeProcess
-
-    process = NodeProcess(tmp_path_factory.mktemp("home") / "log")
-    process.start(namespace="/home", parameters={"weights": "demo"})
-    try:
-        peer.wait_until_active(process, "/home/clipseg")
-        yield process
-    finally:
-        process.stop()
+    process = start_shared_node(namespace="/home", parameters={"weights": "demo"})
+    peer.wait_until_active(process, "/home/clipseg")
+    return process
 
 
 @pytest.fixture(scope="module")
@@ -87,39 +83,48 @@ def iou(mask: np.ndarray, expected: np.ndarray) -> float:
     return np.count_nonzero(mask & expected) / np.count_nonzero(mask | expected)
 
 
+def look_for(peer, node, prompt) -> tuple[np.ndarray, SegmentedObjectArray]:
+    """Set a prompt and return a mask (H, W) bool and the objects that the node publishes for it."""
+    peer.set_prompts(prompt, node)
+    with peer.listener(Image, f"{node}/mask") as masks, peer.listener(SegmentedObjectArray, f"{node}/objects") as found:
+        peer.wait(lambda: found and found[-1].prompts == [prompt], f"a result for {prompt!r}")
+        masks.clear()  # the first ones may still be those of the prompt before
+        peer.wait(lambda: masks, f"a mask of {prompt!r}")
+    return pixels(masks[-1]) > 0, found[-1]
+
+
 @pytest.mark.parametrize("number", [LIVING_ROOM, TABLE])
 def test_camera_to_masks_over_topics(peer, home_node, scenes, film, number):
     film(number)
     for scene, prompt, categories, colour in [row for row in PRESENT if row[0] == number]:
-        peer.set_prompts(prompt, home_node)
-        with peer.listener(Image, f"{home_node}/mask") as masks, \
-                peer.listener(SegmentedObjectArray, f"{home_node}/objects") as found:
-            peer.wait(lambda: masks and found and found[-1].prompts == [prompt], f"a mask of {prompt!r}")
-            # The newest pair: the first ones may still be those of the prompt before.
-            masks.clear()
-            peer.wait(lambda: masks, f"another mask of {prompt!r}")
-        assert iou(pixels(masks[-1]) > 0, truth(scenes[scene], categories, colour)) >= 0.5, prompt
-        best = max(found[-1].objects, key=lambda o: o.score)
+        mask, found = look_for(peer, home_node, prompt)
+        assert iou(mask, truth(scenes[scene], categories, colour)) >= 0.5, prompt
+        best = max(found.objects, key=lambda region: region.score)
         assert 0.3 < best.position.z < 8.0
-    scene, prompt = ABSENT
-    if scene == number:
-        peer.set_prompts(prompt, home_node)
-        with peer.listener(Image, f"{home_node}/mask") as masks, \
-                peer.listener(SegmentedObjectArray, f"{home_node}/objects") as found:
-            peer.wait(lambda: found and found[-1].prompts == [prompt], f"a result for {prompt!r}")
-            masks.clear()
-            peer.wait(lambda: masks, f"a mask of {prompt!r}")
-        assert (pixels(masks[-1]) > 0).mean() < EMPTY
+    if number == ABSENT[0]:
+        mask, _ = look_for(peer, home_node, ABSENT[1])
+        assert mask.mean() < EMPTY
 
 
 def test_the_same_through_the_service(peer, home_node, scenes):
     for scene, prompt, categories, colour in PRESENT:
-        answer = peer.call(Segment, f"{home_node}/segment", prompts=[prompt], image=rgb_message(scenes[scene]))
-        assert answer.success, answer.message
-        assert iou(pixels(answer.masks[0]) > 0, truth(scenes[scene], categories, colour)) >= 0.5, prompt
-    scene, prompt = ABSENT
-    answer = peer.call(Segment, f"{home_node}/segment", prompts=[prompt], image=rgb_message(scenes[scene]))
-    assert answer.success and (pixels(answer.masks[0]) > 0).mean() < EMPTY
+        mask = segment(peer, home_node, scenes[scene], prompts=[prompt])
+        assert iou(mask, truth(scenes[scene], categories, colour)) >= 0.5, prompt
+    assert segment(peer, home_node, scenes[ABSENT[0]], prompts=[ABSENT[1]]).mean() < EMPTY
+
+
+def test_by_an_example_from_another_scene(peer, home_node, scenes):
+    example, category = scenes[EXAMPLE[0]], EXAMPLE[1]
+    shown = to_image(truth(example, (category,)).astype(np.uint8) * 255, "mono8", Header())
+    mask = segment(peer, home_node, scenes[EXAMPLE[2]], visual_prompt=rgb_message(example), visual_prompt_mask=shown)
+    assert iou(mask, truth(scenes[EXAMPLE[2]], (category,))) >= 0.5
+
+
+def segment(peer, node, scene, **request) -> np.ndarray:
+    """The mask (H, W) bool that the service answers with."""
+    answer = peer.call(Segment, f"{node}/segment", image=rgb_message(scene), **request)
+    assert answer.success, answer.message
+    return pixels(answer.masks[0]) > 0
 
 
 def test_words_that_the_weights_never_learned_are_named_once(peer, home_node, home_process, scenes):

@@ -29,7 +29,7 @@ test:
 build:
 	$(IN_ENVIRONMENT)
 
-# Both steps go on where they were interrupted.
+# Each step goes on where it was interrupted.
 demo-model:
 	$(IN_ENVIRONMENT) python -m clipseg_ros.scenes.bulk .cache/home-train --count 12200 --seed 0
 	$(IN_ENVIRONMENT) python -m clipseg_ros.scenes.bulk .cache/home-val --count 500 --seed 1

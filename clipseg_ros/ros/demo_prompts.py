@@ -12,7 +12,10 @@ from clipseg_ros.scenes.scene import Scene, SceneObject
 from clipseg_ros.scenes.vocabulary import AFFORDANCES, CATEGORIES, COLOURS
 
 WANTED = ("something to sit on", "the red cup")
-SPARE = ("something to drink from", "the plant", "the lamp", "the bottle", "the table")
+SPARE = (
+    "something to sleep on", "something to eat", "something to drink from", "the plant", "the lamp", "the bottle",
+    "the table",
+)
 
 
 @dataclass(frozen=True)

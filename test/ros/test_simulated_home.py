@@ -28,12 +28,12 @@ SEATS = ("chair", "armchair", "sofa")
 # scene, prompt, categories of the answer, their colour or None
 PRESENT = [
     (LIVING_ROOM, "something to sit on", SEATS, None),
-    (LIVING_ROOM, "sofa", ("sofa",), None),
+    (LIVING_ROOM, "the red chair", ("chair",), "red"),
     (TABLE, "the red cup", ("cup",), "red"),
-    (TABLE, "bottle", ("bottle",), None),
     (TABLE, "the yellow bowl", ("bowl",), "yellow"),
+    (TABLE, "bread", ("bread",), None),
 ]
-ABSENT = (TABLE, "teddy bear")
+ABSENT = (TABLE, "laptop")
 EXAMPLE = (3, "table", TABLE)
 """A scene, something in it that serves as the visual prompt, and the scene in which it is looked for."""
 EMPTY = 0.002

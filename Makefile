@@ -32,10 +32,14 @@ build:
 # Each step goes on where it was interrupted.
 demo-model:
 	$(IN_ENVIRONMENT) python -m clipseg_ros.scenes.bulk .cache/home-train --count 12200 --seed 0
-	$(IN_ENVIRONMENT) python -m clipseg_ros.scenes.bulk .cache/home-val --count 500 --seed 1
-	$(IN_ENVIRONMENT) python -m torch.distributed.run --nproc-per-node 2 -m clipseg_ros.cli train \
-		--config config/training/demo.yaml --data .cache/home-train --validation .cache/home-val -o .cache/demo-model \
-		$$(test -f .cache/demo-model/state.pt && echo --resume)
+	$(IN_ENVIRONMENT) python -m clipseg_ros.scenes.bulk .cache/home-val --count 300 --seed 1
+	$(IN_ENVIRONMENT) python -m clipseg_ros.cli train --config config/training/demo.yaml \
+		--data .cache/home-train --validation .cache/home-val -o .cache/demo-model/first \
+		$$(test -f .cache/demo-model/first/state.pt && echo --resume)
+	$(IN_ENVIRONMENT) python -m clipseg_ros.cli train --config config/training/demo_second.yaml \
+		--weights .cache/demo-model/first/model.safetensors \
+		--data .cache/home-train --validation .cache/home-val -o .cache/demo-model/second \
+		$$(test -f .cache/demo-model/second/state.pt && echo --resume)
 
 clean:
 	rm -rf "$${CLIPSEG_VENV:-.venv}/colcon"

@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PROFILE = ROOT / "config" / "fastdds.xml"
 BAR_MS = 10.0
 WARM_UP_FRAMES = 10
+MOST_LOST = 15
+"""Frames lost in a row after which the others are not tried."""
 OUTPUTS = ("mask", "label", "probability", "overlay", "objects")
 
 
@@ -76,15 +78,19 @@ def observe(frames: int, prompts: int) -> dict[int, float]:
     prompt.publish(String(data="; ".join(f"thing {index}" for index in range(prompts))))
     _spin_until(node, lambda: False, 1)
     generator = np.random.default_rng(0)
-    taken = {}
+    taken, lost = {}, 0
     for stamp in range(1, WARM_UP_FRAMES + frames + 1):
         header = Header()
         header.stamp.sec = stamp
         message = to_image(generator.integers(0, 256, (480, 640, 3), np.uint8), "rgb8", header)
         start = time.perf_counter()
         camera.publish(message)
-        if _spin_until(node, lambda: len(arrived.get(stamp, ())) == len(OUTPUTS), 2) and stamp > WARM_UP_FRAMES:
+        complete = _spin_until(node, lambda: len(arrived.get(stamp, ())) == len(OUTPUTS), 2)
+        if complete and stamp > WARM_UP_FRAMES:
             taken[stamp] = time.perf_counter() - start
+        lost = 0 if complete else lost + 1
+        if lost == MOST_LOST:
+            break
         _spin_until(node, lambda: False, 0.03)
     node.destroy_node()
     rclpy.shutdown()

@@ -29,7 +29,7 @@ ARGUMENTS = {
     "params_file": (str(CONFIG / "clipseg.yaml"), "file with the node's parameters; arguments win over it", None),
     "fastdds_profile": (
         str(CONFIG / "fastdds.xml"),
-        "profile with which Fast DDS carries large images, used unless FASTDDS_DEFAULT_PROFILES_FILE is set; '' for none",
+        "profile with which Fast DDS carries large images, used unless FASTDDS_DEFAULT_PROFILES_FILE is set; or none",
         None,
     ),
     "use_sim_time": ("false", "whether the clock comes from /clock", ("true", "false")),
@@ -61,7 +61,7 @@ def logger(values: dict[str, str]) -> str:
 def environment(values: dict[str, str]) -> dict[str, str]:
     """What the node's process gets beside its surroundings; the user's own choice of a profile stays."""
     name = "FASTDDS_DEFAULT_PROFILES_FILE"
-    return {} if name in os.environ or not values["fastdds_profile"] else {name: values["fastdds_profile"]}
+    return {} if name in os.environ or values["fastdds_profile"] == "none" else {name: values["fastdds_profile"]}
 
 
 def start(context: LaunchContext) -> list:

@@ -26,8 +26,9 @@ class CLIPSegConfig:
 
     `clip` holds open_clip's model configuration (`embed_dim`, `quick_gelu`, `vision_cfg`, `text_cfg`).
     `extract_layers` are the image blocks, counted from 0, whose outputs the decoder reads; their number is
-    its depth. `image_size` is the side, in pixels, to which a picture is squashed. `token_ids` lists the BPE
-    ids that a closed vocabulary knows (None: all of CLIP's).
+    its depth. `image_size` is the side, in pixels, to which a picture is squashed, `visual_prompt_size` that of
+    an example picture (None: the same). `token_ids` lists the BPE ids that a closed vocabulary knows (None: all of
+    CLIP's).
     """
 
     clip: dict[str, Any]
@@ -38,6 +39,7 @@ class CLIPSegConfig:
     conditional_layer: int = 0
     refined: bool = False
     image_size: int = 352
+    visual_prompt_size: int | None = None
     image_mean: tuple[float, float, float] = IMAGENET_MEAN
     image_std: tuple[float, float, float] = IMAGENET_STD
     token_ids: tuple[int, ...] | None = None

@@ -202,12 +202,12 @@ class Segmenter:
         return known[1]
 
     def _encode(self, images: Sequence[np.ndarray]) -> ImageFeatures:
-        return self._model.encode_image(self._pixels(images))
+        return self._model.encode_image(self._pixels(images, self.input_size))
 
-    def _pixels(self, images: Sequence[np.ndarray]) -> Tensor:
-        """(B, 3, h, w) normalised, in the network's precision, on its device."""
+    def _pixels(self, images: Sequence[np.ndarray], size: tuple[int, int]) -> Tensor:
+        """(B, 3, *size) normalised, in the network's precision, on its device."""
         config = self._model.config
-        pixels = torch.stack([squash(image, self.input_size) for image in images]).to(self._device)
+        pixels = torch.stack([squash(image, size) for image in images]).to(self._device)
         return normalise(pixels, config.image_mean, config.image_std).to(self._dtype)
 
     def _embed(self, prompts: list[Prompt]) -> Tensor:
@@ -241,9 +241,10 @@ class Segmenter:
     def _embed_images(self, prompts: list[Prompt]) -> Tensor | list:
         if not prompts:
             return []
-        mean = self._model.config.image_mean
-        pictures = [engineer_visual_prompt(prompt.image, prompt.mask, mean=mean) for prompt in prompts]
-        return self._model.encode_visual_prompt(self._pixels(pictures))
+        config = self._model.config
+        pictures = [engineer_visual_prompt(prompt.image, prompt.mask, mean=config.image_mean) for prompt in prompts]
+        size = (config.visual_prompt_size or config.image_size,) * 2
+        return self._model.encode_visual_prompt(self._pixels(pictures, size))
 
 
 def _place(model: CLIPSeg, device: torch.device, precision: torch.dtype) -> CLIPSeg:

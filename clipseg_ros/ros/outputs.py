@@ -16,9 +16,10 @@ from clipseg_ros.ros.messages import to_image
 from clipseg_ros.ros.objects import to_array
 
 _PICTURES: dict[str, tuple[str, Callable[[FrameResult], object]]] = {
+    # The largest is there already and goes first: it travels while the others are made.
+    "probability": ("32FC1", lambda result: result.stacked),
     "mask": ("mono8", lambda result: result.mask),
     "label": ("mono8", lambda result: result.labels),
-    "probability": ("32FC1", lambda result: result.stacked),
     "overlay": ("rgb8", lambda result: result.overlay),
 }
 

@@ -7,11 +7,11 @@ Format of a directory (`python -m clipseg_ros.scenes.bulk DIR --count N [--seed 
         {"image": "images/000123.jpg", "ids": "ids/000123.png", "seed": 123, "stock": 0,
          "objects": [{"id": 1, "category": "cup", "colour": "red" | null, "model": "shape/mug",
                       "size": [w, d, h] metres, "centroid": [x, y, z] camera optical frame, metres,
-                      "pixels": at 342 x 256, "visible": 0..1, "nameable": bool, "held_out": bool,
+                      "pixels": at 470 x 352, "visible": 0..1, "nameable": bool, "held_out": bool,
                       "pose": [x, y, yaw]}, ...]}
-    images/000123.jpg   RGB, 256 x 256 squashed from a 4:3 camera of 342 x 256,
+    images/000123.jpg   RGB, 352 x 352 squashed from a 4:3 camera of 470 x 352,
                         JPEG of quality 95 without chroma subsampling
-    ids/000123.png      8-bit, 256 x 256: the object's id at every pixel, 0 where there is none
+    ids/000123.png      8-bit, 352 x 352: the object's id at every pixel, 0 where there is none
 
 Objects with "nameable": false are in the ids, but too small or too hidden to be asked for; they are no
 negatives either (phrases.sample_phrases knows). A new stock of objects is drawn every SCENES_PER_STOCK
@@ -29,7 +29,7 @@ import cv2
 from clipseg_ros.scenes.home import Home
 from clipseg_ros.scenes.scene import Scene
 
-WIDTH, HEIGHT, SIDE = 342, 256, 256
+WIDTH, HEIGHT, SIDE = 470, 352, 352
 SCENES_PER_STOCK = 200
 
 

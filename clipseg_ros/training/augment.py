@@ -42,22 +42,21 @@ class Window:
 
 def zoom_window(
     shape: tuple[int, int],
-    side: int,
     rng: np.random.Generator,
     *,
     zoom: tuple[float, float],
     stretch: float = 0.0,
     focus: tuple[float, float] | None = None,
 ) -> Window:
-    """A window that becomes ``side`` pixels square when enlarged by a zoom drawn log-uniformly from ``zoom``.
+    """A window that is smaller than ``shape`` (H, W) by a factor drawn log-uniformly from ``zoom``, on either side.
 
-    ``stretch`` is the largest relative change of its aspect ratio. The window stays inside ``shape`` (H, W) and, if
+    ``stretch`` is the largest relative change of its aspect ratio. The window stays inside ``shape`` and, if
     ``focus`` (x, y) is given, holds that point, anywhere within it.
     """
     factor = np.exp(rng.uniform(np.log(zoom[0]), np.log(zoom[1])))
     aspect = np.exp(rng.uniform(-0.5, 0.5) * np.log1p(stretch))
-    width = int(np.clip(round(side / factor * aspect), 8, shape[1]))
-    height = int(np.clip(round(side / factor / aspect), 8, shape[0]))
+    width = int(np.clip(round(shape[1] / factor * aspect), 8, shape[1]))
+    height = int(np.clip(round(shape[0] / factor / aspect), 8, shape[0]))
     left = _start(width, shape[1], None if focus is None else focus[0], rng)
     top = _start(height, shape[0], None if focus is None else focus[1], rng)
     return Window(left, top, width, height)

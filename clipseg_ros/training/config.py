@@ -16,7 +16,7 @@ from clipseg_ros.training.pair_batches import PairBatchConfig
 from clipseg_ros.training.scene_batches import SceneBatchConfig
 
 DATA_KINDS = ("folder", "phrasecut", "scenes", "home")
-PRECISIONS = ("float32", "bfloat16", "float16")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 def _at_least_one(section: Any, where: str, *names: str) -> None:
@@ -52,10 +52,14 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Weights of the losses; see losses.segmentation_loss."""
+    """Weights of the losses; see losses.segmentation_loss.
 
-    balance: float = 0.0
+    `balance` is a number, or a list of [progress, number], ascending: from there on.
+    """
+
+    balance: float | list = 0.0
     dice: float = 0.0
+    absent: float = 1.0
     absent_dice: float = 0.0
     smooth: float = 0.002
 
@@ -88,7 +92,7 @@ class RunConfig:
     """When a run ends, where it runs and what it tells.
 
     iterations, max_minutes : the end, whichever comes first; None = not this one
-    device : auto, cpu, cuda, cuda:N; precision : float32, bfloat16 or float16 (autocast)
+    device : auto, cpu, cuda, cuda:N; precision : float32, bfloat16, float16 (autocast) or auto
     threads : of torch on the CPU, 0 = its own choice; on a busy machine 1 can be many times faster than 2
     """
 

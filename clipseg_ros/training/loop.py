@@ -24,9 +24,10 @@ from clipseg_ros.training.losses import segmentation_loss
 from clipseg_ros.training.metrics import KindScores, MetricsLog
 from clipseg_ros.training.network import trainable_parameters
 from clipseg_ros.training.optimisers import Optimisers
+from clipseg_ros.training.precision import training_precision
 from clipseg_ros.training.replicas import Replicas
 from clipseg_ros.training.report import Reporter
-from clipseg_ros.training.schedule import Budget, learning_rate
+from clipseg_ros.training.schedule import Budget, learning_rate, value_at
 from clipseg_ros.training.sources import Sources
 from clipseg_ros.training.state import load_state, save_state
 
@@ -60,7 +61,8 @@ class Trainer:
         self.average = WeightAverage(self.parameters, options.average) if options.average else None
         tokenizer = Tokenizer(model.context_length, model.config.token_ids)
         self.encoder = PromptEncoder(model, tokenizer, frozen=not config.end_to_end)
-        self.scaler = torch.amp.GradScaler(device.type, enabled=config.run.precision == "float16")
+        self.precision = training_precision(config.run.precision, device)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == torch.float16)
         self.iteration, self.elapsed, self.best, self._bad_steps = 0, 0.0, 0.0, 0
         self.figures: dict[str, float] = {}
         self._validated = -1
@@ -158,8 +160,8 @@ class Trainer:
             logits = self.model.decode(features, conditioning.prompts)
         loss = config.loss
         losses["segmentation"] = segmentation_loss(
-            logits, batch.masks, balance=loss.balance, dice_weight=loss.dice, absent_dice_weight=loss.absent_dice,
-            smooth=loss.smooth)
+            logits, batch.masks, balance=value_at(loss.balance, float(self.sources.progress[0])),
+            absent_weight=loss.absent, dice_weight=loss.dice, absent_dice_weight=loss.absent_dice, smooth=loss.smooth)
         return losses, logits.detach(), batch.masks
 
     def _embed_pictures(self, features: ImageFeatures) -> Tensor:
@@ -238,12 +240,11 @@ class Trainer:
     def _attention(self, batch: Batch):
         """On a CPU in bfloat16 PyTorch's fused attention has a slow gradient: plain attention wins for short inputs."""
         patches = batch.pixels.shape[-2] * batch.pixels.shape[-1] // self.model.patch_size**2
-        plain = self.device.type == "cpu" and self.config.run.precision == "bfloat16" and patches <= _FEW_PATCHES
+        plain = self.device.type == "cpu" and self.precision == torch.bfloat16 and patches <= _FEW_PATCHES
         return sdpa_kernel(SDPBackend.MATH) if plain else nullcontext()
 
     def _autocast(self):
-        precision = self.config.run.precision
-        return torch.autocast(self.device.type, getattr(torch, precision), enabled=precision != "float32")
+        return torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32)
 
     def _set_rate(self, progress: float) -> float:
         options = self.config.optimiser

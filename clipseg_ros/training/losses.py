@@ -49,19 +49,20 @@ def segmentation_loss(
     masks: Tensor,
     *,
     balance: float = 0.0,
+    absent_weight: float = 1.0,
     dice_weight: float = 0.0,
     absent_dice_weight: float = 0.0,
     smooth: float = 0.002,
 ) -> Tensor:
-    """Mean over all prompts of cross-entropy, plus Dice weighted apart for present and for absent prompts; scalar.
+    """Mean over all prompts of cross-entropy plus Dice, each weighted apart for present and for absent prompts; scalar.
 
-    The defaults are the paper's loss: plain binary cross-entropy.
+    The cross-entropy of present prompts weighs 1. The defaults are the paper's loss: plain binary cross-entropy.
     """
     logits = logits.float()
-    loss = balanced_bce(logits, masks, balance=balance).mean()
+    present = masks.bool().flatten(2).any(dim=-1)
+    loss = (torch.where(present, 1.0, absent_weight) * balanced_bce(logits, masks, balance=balance)).mean()
     if dice_weight <= 0.0 and absent_dice_weight <= 0.0:
         return loss
-    present = masks.bool().flatten(2).any(dim=-1)
     weight = torch.where(present, dice_weight, absent_dice_weight)
     return loss + (weight * dice(logits, masks, smooth=smooth)).mean()
 

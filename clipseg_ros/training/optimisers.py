@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from clipseg_ros.training.config import OptimiserConfig
+from clipseg_ros.training.muon import Muon
 
 KINDS = ("adamw", "muon")
 _BLOCKS = ("resblocks.", "decoder.layers.")
@@ -16,24 +17,21 @@ _BLOCKS = ("resblocks.", "decoder.layers.")
 class Optimisers:
     """One or two of torch's optimisers that share a learning rate.
 
-    Muon (torch.optim.Muon, its steps scaled to the size of AdamW's) teaches small towers from scratch about three
-    times as fast per picture; for a decoder on frozen towers the paper's AdamW is the default.
+    Muon (see muon.py) teaches small towers from scratch about three times as fast per picture; for a decoder on frozen
+    towers the paper's AdamW is the default.
 
     Parameters
     ----------
     named : (name, parameter) of everything that learns
     decay_vectors : whether weight decay also holds for biases, gains and single vectors, as in the paper
 
-    Raises ValueError for an unknown kind, and for muon with a PyTorch that has none (before 2.9).
+    Raises ValueError for an unknown kind.
     """
 
     def __init__(self, named: Iterable[tuple[str, nn.Parameter]], options: OptimiserConfig, *,
                  decay_vectors: bool) -> None:
         if options.kind not in KINDS:
             raise ValueError(f"optimiser.kind is {options.kind!r}; it must be one of {', '.join(KINDS)}.")
-        if options.kind == "muon" and not hasattr(torch.optim, "Muon"):
-            raise ValueError(f"optimiser.kind muon needs PyTorch 2.9 or newer, this is {torch.__version__}; "
-                             "update it or take adamw.")
         named = list(named)
         blocks = [p for name, p in named if options.kind == "muon" and p.dim() == 2 and any(b in name for b in _BLOCKS)]
         taken = {id(parameter) for parameter in blocks}
@@ -45,8 +43,7 @@ class Optimisers:
             torch.optim.AdamW([group for group in groups if group["params"]], lr=options.peak,
                               betas=tuple(options.betas))]
         if blocks:
-            self._all.append(torch.optim.Muon(blocks, lr=options.peak, weight_decay=decay,
-                                              adjust_lr_fn="match_rms_adamw"))
+            self._all.append(Muon(blocks, lr=options.peak, weight_decay=decay))
 
     def set_rate(self, rate: float) -> None:
         """Use the learning rate ``rate`` from now on."""

@@ -15,6 +15,7 @@ from clipseg_ros.scenes.vocabulary import CATEGORIES, COLOURS
 from clipseg_ros.training.augment import AugmentConfig, relight, zoom_window
 from clipseg_ros.training.batch import Batch, PromptTable, stack_pictures
 from clipseg_ros.training.home_stream import HomeStream
+from clipseg_ros.training.schedule import value_at
 from clipseg_ros.training.scene_prompts import PromptMix, draw_prompts, may_be_called
 from clipseg_ros.training.scene_store import SceneStore, StoredObject, View
 
@@ -31,8 +32,10 @@ class SceneBatchConfig:
         Each is a number, or a list of [progress, number], ascending: from there on
     supports : support pictures per batch, 0 = no visual prompts; support_side : their side, pixels, as `side`
     visual_prompts : of each picture's prompts, how many are a support picture
-    zoom : range of enlargement (1 = a window of `side` pixels as it is); stretch : change of aspect ratio
-    whole : share of the pictures taken whole instead, squashed to `side`
+    zoom : range of enlargement: 1 = the whole picture, 2 = half of its width and height; stretch : change of aspect ratio
+    whole : share of the pictures taken whole instead
+    support_stretch : support pictures are made wider by up to this share: scenes are packed squashed, examples come as
+        they are
     """
 
     side: int | list = 256
@@ -41,25 +44,17 @@ class SceneBatchConfig:
     supports: int = 4
     support_side: int | list | None = None
     visual_prompts: int = 1
-    zoom: list = field(default_factory=lambda: [0.8, 1.6])
+    zoom: list = field(default_factory=lambda: [1.0, 2.0])
     stretch: float = 0.0
     whole: float = 0.0
+    support_stretch: float = 0.0
     mix: PromptMix = PromptMix()
 
     def at(self, progress: float) -> SceneBatchConfig:
         """The configuration at ``progress`` of the run, with plain numbers."""
-        side = _at(self.side, progress)
-        support_side = side if self.support_side is None else _at(self.support_side, progress)
-        return replace(self, side=side, support_side=support_side, prompts=_at(self.prompts, progress))
-
-
-def _at(value: int | list, progress: float) -> int:
-    if isinstance(value, int):
-        return value
-    reached = [number for start, number in value if start <= progress]
-    if not reached:
-        raise ValueError(f"{value!r} says nothing for the start of the run; its first entry must be [0.0, number].")
-    return int(reached[-1])
+        side = int(value_at(self.side, progress))
+        support_side = side if self.support_side is None else int(value_at(self.support_side, progress))
+        return replace(self, side=side, support_side=support_side, prompts=int(value_at(self.prompts, progress)))
 
 
 class SceneBatches(torch.utils.data.Dataset):
@@ -114,7 +109,7 @@ class SceneBatches(torch.utils.data.Dataset):
         """Cut, flip and light a scene to ``side`` x ``side`` pixels."""
         image, ids, objects = view
         if rng.random() >= self._config.whole:
-            window = zoom_window(ids.shape, side, rng, zoom=self._config.zoom, stretch=self._config.stretch,
+            window = zoom_window(ids.shape, rng, zoom=self._config.zoom, stretch=self._config.stretch,
                                  focus=_random_point(ids, objects, rng))
             image, ids = window.cut(image), window.cut(ids)
         if ids.shape != (side, side):
@@ -134,12 +129,19 @@ class SceneBatches(torch.utils.data.Dataset):
                 break
             category, image, mask = instance
             if np.count_nonzero(mask) >= 0.004 * mask.size:
-                picture = engineer_visual_prompt(np.ascontiguousarray(image), mask)
+                picture = engineer_visual_prompt(*self._widened(image, mask, rng))
                 if self._augment.flip and rng.random() < 0.5:
                     picture = picture[:, ::-1]
                 picture = cv2.resize(np.ascontiguousarray(picture), (side, side), interpolation=cv2.INTER_LINEAR)
                 supports.append((category, relight(picture, rng, self._augment)))
         return supports
+
+    def _widened(self, image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """A picture and its mask, wider by up to `support_stretch`."""
+        height, width = mask.shape
+        size = (round(width * (1.0 + rng.uniform(0.0, self._config.support_stretch))), height)
+        wide = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+        return cv2.resize(np.ascontiguousarray(image), size, interpolation=cv2.INTER_LINEAR), wide
 
     def _patch_labels(self, views, label) -> torch.Tensor:
         return torch.from_numpy(np.stack([patch_labels(ids, {item.id: label(item) for item in objects}, self._patch)

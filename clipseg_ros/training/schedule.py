@@ -1,10 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The learning rate over a run: linear warm-up, then half a cosine down to a floor."""
+"""What changes over a run: settings in steps, the learning rate along half a cosine; and when the run ends."""
 
 from __future__ import annotations
 
 import math
 import time
+
+
+def value_at(value: float | list, progress: float) -> float:
+    """A setting at ``progress`` (0 to 1): a number, or a list of [progress, number], ascending: from there on.
+
+    Raises ValueError for a list that says nothing for the start of the run.
+    """
+    if not isinstance(value, list):
+        return value
+    reached = [number for start, number in value if start <= progress]
+    if not reached:
+        raise ValueError(f"{value!r} says nothing for the start of the run; its first entry must be [0.0, number].")
+    return reached[-1]
 
 
 def learning_rate(progress: float, *, peak: float, floor: float, warmup: float) -> float:

@@ -203,6 +203,18 @@ def test_embedding_of_templates_and_blends(model, segmenter):
     torch.testing.assert_close(found[1], visual, rtol=1e-4, atol=1e-4)
 
 
+def test_example_pictures_may_have_a_size_of_their_own():
+    model = small_model()
+    model.config = replace(model.config, visual_prompt_size=SIDE // 2)
+    with torch.inference_mode():
+        pixels = normalise(squash(picture(seed=5), (SIDE // 2,) * 2), model.config.image_mean, model.config.image_std)
+        expected = model.encode_visual_prompt(pixels[None])[0]
+        segmenter = Segmenter(model, device="cpu")
+        found = segmenter._embed([Prompt(image=picture(seed=5))])[0]
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    assert segmenter.logits(picture(), "mug").shape == (1, SIDE, SIDE)
+
+
 @pytest.mark.parametrize("precision, tolerance", [("bfloat16", 0.1), ("float16", 0.01)])
 def test_reduced_precision_on_a_cpu(model, precision, tolerance):
     exact = Segmenter(model, device="cpu", precision="float32")

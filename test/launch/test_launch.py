@@ -62,6 +62,18 @@ def test_only_given_arguments_win_over_the_file(given, expected):
     assert launch.given_parameters({**values, **given}) == expected
 
 
+@pytest.mark.parametrize("surroundings, argument, expected", [
+    ({}, "/a/profile.xml", {"FASTDDS_DEFAULT_PROFILES_FILE": "/a/profile.xml"}),
+    ({}, "none", {}),
+    ({"FASTDDS_DEFAULT_PROFILES_FILE": "/my/own.xml"}, "/a/profile.xml", {}),
+])
+def test_the_middleware_profile_is_the_users_own_where_there_is_one(monkeypatch, surroundings, argument, expected):
+    monkeypatch.delenv("FASTDDS_DEFAULT_PROFILES_FILE", raising=False)
+    for name, value in surroundings.items():
+        monkeypatch.setenv(name, value)
+    assert load().environment({"fastdds_profile": argument}) == expected
+
+
 def test_the_node_runs_as_told():
     arguments = ["namespace:=kitchen", "image:=/head/image", "weights:=untrained", "prompt:=a mug"]
     # The node is found through its first line, which asks the PATH for python3.

@@ -36,7 +36,7 @@ def test_zoom_windows_stay_inside_and_hold_the_focus():
     for seed in range(200):
         rng = np.random.default_rng(seed)
         focus = (float(rng.integers(0, 100)), float(rng.integers(0, 80)))
-        window = zoom_window((80, 100), 64, rng, zoom=(0.8, 2.0), stretch=0.3, focus=focus)
+        window = zoom_window((80, 100), rng, zoom=(1.0, 2.5), stretch=0.3, focus=focus)
         assert 0 <= window.left and window.left + window.width <= 100
         assert 0 <= window.top and window.top + window.height <= 80
         assert window.left <= focus[0] < window.left + window.width

@@ -68,6 +68,13 @@ def test_dice_weights_tell_present_from_absent(batch):
     assert both.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
+def test_the_cross_entropy_of_absent_prompts_has_a_weight_of_its_own(batch):
+    logits, masks = batch
+    each = balanced_bce(logits, masks, balance=0.5)
+    loss = segmentation_loss(logits, masks, balance=0.5, absent_weight=3.0)
+    assert loss.item() == pytest.approx((each.sum() + 2.0 * each[:, 2].sum()).item() / 6, rel=1e-5)
+
+
 def test_batch_iou_and_empty_share():
     logits = torch.full((1, 3, 10, 100), -1.0)
     logits[0, 0, 0, :20] = 1.0  # 20 found, 10 true: IoU 0.5

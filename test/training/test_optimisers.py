@@ -10,7 +10,6 @@ from clipseg_ros.training.optimisers import Optimisers
 from torch import nn
 
 BLOCK_MATRICES = {"resblocks.0.weight", "decoder.layers.0.weight"}
-needs_muon = pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="PyTorch before 2.9 has no Muon")
 
 
 def parameters(seed: int = 0) -> dict[str, nn.Parameter]:
@@ -44,7 +43,6 @@ def test_adamw_is_the_default_and_equals_torchs():
     assert all(torch.equal(mine[name], theirs[name]) for name in mine)
 
 
-@needs_muon
 def test_muon_moves_the_matrices_of_blocks_and_adamw_the_rest():
     muon, adamw, start = parameters(), parameters(), parameters()
     optimisers(muon, kind="muon").step(no_scaling())
@@ -54,7 +52,6 @@ def test_muon_moves_the_matrices_of_blocks_and_adamw_the_rest():
         assert torch.equal(muon[name], adamw[name]) == (name not in BLOCK_MATRICES), name
 
 
-@needs_muon
 def test_muons_steps_are_of_equal_size_in_every_direction():
     named = parameters()
     start = named["decoder.layers.0.weight"].detach().clone()
@@ -76,7 +73,6 @@ def test_weight_decay_of_vectors(decay_vectors):
         assert torch.allclose(parameter, start[name] * (0.95 if shrinks else 1.0)), name
 
 
-@needs_muon
 def test_the_rate_is_that_of_both_and_zero_leaves_everything():
     named, start = parameters(), parameters()
     both = optimisers(named, kind="muon")
@@ -87,7 +83,7 @@ def test_the_rate_is_that_of_both_and_zero_leaves_everything():
     assert all(parameter.grad is None for parameter in named.values())
 
 
-@pytest.mark.parametrize("kind", ["adamw", pytest.param("muon", marks=needs_muon)])
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
 def test_going_on_from_a_state_is_the_same_as_never_stopping(kind):
     whole, parts = parameters(), parameters()
     through, first = optimisers(whole, kind=kind), optimisers(parts, kind=kind)
@@ -100,7 +96,6 @@ def test_going_on_from_a_state_is_the_same_as_never_stopping(kind):
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
-@needs_muon
 def test_the_state_of_another_kind_is_refused():
     with pytest.raises(ValueError, match="another optimiser.kind"):
         optimisers(parameters(), kind="muon").load_state_dict(optimisers(parameters()).state_dict())
@@ -109,11 +104,3 @@ def test_the_state_of_another_kind_is_refused():
 def test_unknown_kinds_are_refused():
     with pytest.raises(ValueError, match="optimiser.kind is 'sgd'; it must be one of adamw, muon"):
         optimisers(parameters(), kind="sgd")
-
-
-def test_an_older_pytorch_says_what_muon_needs(monkeypatch):
-    monkeypatch.delattr(torch.optim, "Muon", raising=False)
-    with pytest.raises(ValueError, match="needs PyTorch 2.9 or newer.*adamw") as raised:
-        optimisers(parameters(), kind="muon")
-    assert "\n" not in str(raised.value)
-    optimisers(parameters())

@@ -116,6 +116,24 @@ def test_a_schedule_needs_a_start(store):
         SceneBatches(store, config, patch_size=8)[0]
 
 
+def test_a_zoom_of_one_is_the_whole_picture_and_two_a_quarter_of_it(store):
+    whole = source(store, visual_prompts=0)[0]
+    same = source(store, visual_prompts=0, whole=0.0, zoom=[1.0, 1.0])[0]
+    assert torch.equal(whole.pixels.float().mean((1, 2, 3)).sort()[0], same.pixels.float().mean((1, 2, 3)).sort()[0])
+    shares = [(source(store, visual_prompts=0, whole=0.0, zoom=[zoom, zoom])[0].patch_class > 0).float().mean()
+              for zoom in (1.0, 2.0)]
+    assert shares[1] > 1.3 * shares[0]  # most windows are put on an object
+
+
+def test_supports_are_widened(store):
+    pixels = [source(store, visual_prompts=1, support_stretch=stretch)[0].supports for stretch in (0.0, 0.0, 0.8)]
+    assert torch.equal(pixels[0], pixels[1]) and not torch.equal(pixels[0], pixels[2])
+    batches = source(store, support_stretch=0.5)
+    square = np.zeros((30, 30, 3), np.uint8)
+    image, mask = batches._widened(square, np.ones((30, 30), bool), np.random.default_rng(0))
+    assert image.shape[:2] == mask.shape and image.shape[0] == 30 and 30 < image.shape[1] <= 45
+
+
 @pytest.mark.parametrize("replicas, accumulate, half_way", [(1, 1, 5), (2, 1, 10), (2, 3, 30)])
 def test_schedules_follow_the_steps_of_all_processes(store, replicas, accumulate, half_way):
     config = build(TrainingConfig, {

@@ -56,6 +56,7 @@ def observe(frames: int, prompts: int) -> dict[int, float]:
     """Publish frames one after another; return {stamp in seconds: seconds until the last output had arrived}."""
     import numpy as np
     import rclpy
+    from rclpy.executors import SingleThreadedExecutor
     from sensor_msgs.msg import Image
     from std_msgs.msg import Header, String
 
@@ -64,6 +65,8 @@ def observe(frames: int, prompts: int) -> dict[int, float]:
 
     rclpy.init()
     node = rclpy.create_node("camera")
+    executor = SingleThreadedExecutor()  # rclpy.spin_once would set one up for every message
+    executor.add_node(node)
     arrived: dict[int, set[str]] = {}
     for name in OUTPUTS:
         kind = SegmentedObjectArray if name == "objects" else Image
@@ -73,10 +76,10 @@ def observe(frames: int, prompts: int) -> dict[int, float]:
     prompt = node.create_publisher(String, "/clipseg/prompt", 1)
     ready = (lambda: camera.get_subscription_count() and prompt.get_subscription_count()
              and all(node.count_publishers(f"/clipseg/{name}") for name in OUTPUTS))
-    if not _spin_until(node, ready, 120):
+    if not _spin_until(executor, ready, 120):
         raise SystemExit("ros_overhead: the node has not become active within two minutes; its output says why")
     prompt.publish(String(data="; ".join(f"thing {index}" for index in range(prompts))))
-    _spin_until(node, lambda: False, 1)
+    _spin_until(executor, lambda: False, 1)
     generator = np.random.default_rng(0)
     taken, lost = {}, 0
     for stamp in range(1, WARM_UP_FRAMES + frames + 1):
@@ -85,13 +88,13 @@ def observe(frames: int, prompts: int) -> dict[int, float]:
         message = to_image(generator.integers(0, 256, (480, 640, 3), np.uint8), "rgb8", header)
         start = time.perf_counter()
         camera.publish(message)
-        complete = _spin_until(node, lambda: len(arrived.get(stamp, ())) == len(OUTPUTS), 2)
+        complete = _spin_until(executor, lambda: len(arrived.get(stamp, ())) == len(OUTPUTS), 2)
         if complete and stamp > WARM_UP_FRAMES:
             taken[stamp] = time.perf_counter() - start
         lost = 0 if complete else lost + 1
         if lost == MOST_LOST:
             break
-        _spin_until(node, lambda: False, 0.03)
+        _spin_until(executor, lambda: False, 0.03)
     node.destroy_node()
     rclpy.shutdown()
     return taken
@@ -122,12 +125,10 @@ def measure(profile: bool, options: argparse.Namespace) -> list[float]:
     return [1e3 * (seconds - network[stamp]) for stamp, seconds in total.items()]
 
 
-def _spin_until(node, condition, timeout: float) -> bool:
-    import rclpy
-
+def _spin_until(executor, condition, timeout: float) -> bool:
     deadline = time.monotonic() + timeout
     while not (met := condition()) and time.monotonic() < deadline:
-        rclpy.spin_once(node, timeout_sec=min(0.01, timeout))
+        executor.spin_once(timeout_sec=min(0.01, timeout))
     return bool(met)
 
 

@@ -13,7 +13,7 @@ def training_precision(name: str, device: torch.device) -> torch.dtype:
     if name != "auto":
         return getattr(torch, name)
     if device.type == "cuda":
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        fast = torch.cuda.get_device_capability(device) >= (8, 0)
     else:
         fast = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
     return torch.bfloat16 if fast else torch.float32

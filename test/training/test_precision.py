@@ -13,9 +13,9 @@ def test_auto_takes_bfloat16_where_the_processor_is_made_for_it(monkeypatch, cap
     assert training_precision("auto", torch.device("cpu")) == expected
 
 
-@pytest.mark.parametrize("supported, expected", [(True, torch.bfloat16), (False, torch.float32)])
-def test_auto_on_a_gpu(monkeypatch, supported, expected):
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: supported)
+@pytest.mark.parametrize("capability, expected", [((9, 0), torch.bfloat16), ((7, 5), torch.float32)])
+def test_auto_on_a_gpu(monkeypatch, capability, expected):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert training_precision("auto", torch.device("cuda", 0)) == expected
 
 

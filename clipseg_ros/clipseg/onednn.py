@@ -2,8 +2,8 @@
 """The same network, faster on x86 processors: float32 layers with weights packed for oneDNN.
 
 PyTorch multiplies float32 matrices with MKL, which leaves the wide vector units of AMD processors unused. oneDNN, which
-comes with PyTorch, uses them: with 512-bit vectors an image is encoded in about half the time, with 256-bit ones both are
-alike. Results differ by rounding only (a few millionths of the logits' spread).
+comes with PyTorch, uses them: with 512-bit vectors an image is encoded in about half the time, with 256-bit ones both
+take the same. Results differ by rounding only (a few millionths of the logits' spread).
 """
 
 from __future__ import annotations

@@ -16,6 +16,8 @@ class Muon(torch.optim.Optimizer):
     Jordan et al. 2024 (kellerjordan.github.io/posts/muon), with the step scaled to the size of AdamW's as in "Muon is
     Scalable for LLM Training" (arXiv 2502.16982), so that both share a learning rate. On a GPU the orthogonal matrix
     is found in bfloat16.
+
+    Raises ValueError for a parameter that is no matrix.
     """
 
     def __init__(self, parameters: Iterable[Tensor], *, lr: float, weight_decay: float, momentum: float = 0.95) -> None:
@@ -35,7 +37,9 @@ class Muon(torch.optim.Optimizer):
 
     def _change(self, matrix: Tensor, group: dict) -> None:
         state = self.state[matrix]
-        average = state.setdefault("momentum_buffer", torch.zeros_like(matrix))
+        if "momentum_buffer" not in state:
+            state["momentum_buffer"] = torch.zeros_like(matrix)
+        average = state["momentum_buffer"]
         average.lerp_(matrix.grad, 1.0 - group["momentum"])
         direction = orthogonalise(matrix.grad.lerp(average, group["momentum"]))
         matrix.mul_(1.0 - group["lr"] * group["weight_decay"])
@@ -47,11 +51,12 @@ def orthogonalise(matrix: Tensor, *, steps: int = 5) -> Tensor:
 
     ``steps`` of a Newton-Schulz iteration; where singular values start below 0.001 of the norm they stay smaller.
     """
-    flat = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
+    tall = matrix.shape[0] > matrix.shape[1]
+    flat = matrix.T if tall else matrix
     flat = flat.bfloat16() if matrix.is_cuda else flat.float()
     flat = flat / flat.norm().clamp(min=1e-7)
     a, b, c = _COEFFICIENTS
     for _ in range(steps):
         gram = flat @ flat.T
         flat = torch.addmm(flat, torch.addmm(gram, gram, gram, beta=b, alpha=c), flat, beta=a)
-    return (flat.T if matrix.shape[0] > matrix.shape[1] else flat).to(matrix.dtype)
+    return (flat.T if tall else flat).to(matrix.dtype)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From probabilities to things a robot can use; NumPy and OpenCV only."""
+"""From probabilities to things a robot can use; NumPy, OpenCV and SciPy only."""

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rigid transforms between frames: rotations as unit quaternions (x, y, z, w), translations in metres."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+_SHORTEST = 1e-9
+"""A quaternion shorter than this has no direction left."""
+_SKEW = 1e-4
+"""Largest entry by which a matrix times its transpose may differ from the identity."""
+
+
+@dataclass(frozen=True, eq=False)
+class Transform:
+    """From coordinates in one frame (the source) to coordinates in another (the target).
+
+    `a_from_b @ b_from_c` is `a_from_c`, and a pose of an object in `b` is a transform from the object to `b`, so that
+    `a_from_b @ pose` is the pose in `a`.
+
+    Attributes
+    ----------
+    translation : (3,) float64 metres, the source's origin in the target
+    rotation : (4,) float64 unit quaternion x y z w, the source's axes in the target
+    """
+
+    translation: np.ndarray
+    rotation: np.ndarray
+
+    @classmethod
+    def from_quaternion(cls, translation: Sequence[float] | np.ndarray,
+                        rotation: Sequence[float] | np.ndarray) -> Transform:
+        """The transform of numbers from outside; the quaternion need not have unit length.
+
+        Parameters
+        ----------
+        translation : (3,) metres
+        rotation : (4,) x y z w
+
+        Raises
+        ------
+        ValueError
+            If a number is not finite, the quaternion is zero, or there are not three and four numbers.
+        """
+        translation = np.array(translation, np.float64)
+        if translation.shape != (3,) or not np.isfinite(translation).all():
+            raise ValueError(f"the translation is {translation}; it must be three finite numbers, in metres")
+        return cls(translation, _unit(rotation))
+
+    @classmethod
+    def identity(cls) -> Transform:
+        """From a frame to itself."""
+        return cls(np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]))
+
+    @cached_property
+    def matrix(self) -> np.ndarray:
+        """(3, 3) float64: the rotation; its columns are the source's axes in the target."""
+        return quaternion_to_matrix(self.rotation)
+
+    def apply(self, points: np.ndarray) -> np.ndarray:
+        """(n, 3) float64: `points` in the target.
+
+        Parameters
+        ----------
+        points : (n, 3) metres in the source
+
+        Raises
+        ------
+        ValueError
+            If the shape is another one.
+        """
+        points = np.asarray(points, np.float64)
+        if points.ndim != 2 or points.shape[1] != 3:
+            raise ValueError(f"the points have the shape {points.shape}; they must be (n, 3)")
+        return points @ self.matrix.T + self.translation
+
+    def compose(self, other: Transform) -> Transform:
+        """First `other`, then this one; also written `self @ other`."""
+        return Transform(self.apply(other.translation[None])[0],
+                         _unit(multiply_quaternions(self.rotation, other.rotation)))
+
+    __matmul__ = compose
+
+    def inverse(self) -> Transform:
+        """From the target back to the source."""
+        return Transform(-self.translation @ self.matrix, self.rotation * (-1.0, -1.0, -1.0, 1.0))
+
+    def rotate_covariance(self, covariance: np.ndarray) -> np.ndarray:
+        """(6, 6) float64: the covariance of a pose in the target, of one in the source.
+
+        The transform itself counts as exact. The rows and columns are those of geometry_msgs/PoseWithCovariance: x, y,
+        z and the rotations about the fixed axes x, y, z.
+
+        Parameters
+        ----------
+        covariance : (6, 6), in square metres, square radians and their product, about the source's axes
+
+        Raises
+        ------
+        ValueError
+            If the shape is another one.
+        """
+        covariance = np.asarray(covariance, np.float64)
+        if covariance.shape != (6, 6):
+            raise ValueError(f"the covariance has the shape {covariance.shape}; it must be (6, 6)")
+        both = np.zeros((6, 6))
+        both[:3, :3] = both[3:, 3:] = self.matrix
+        return both @ covariance @ both.T
+
+
+def quaternion_to_matrix(quaternion: Sequence[float] | np.ndarray) -> np.ndarray:
+    """(3, 3) float64 rotation matrix of a quaternion (4,) x y z w of any length but zero. ValueError for that one."""
+    x, y, z, w = _unit(quaternion).tolist()
+    return np.array([
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ])
+
+
+def matrix_to_quaternion(matrix: np.ndarray) -> np.ndarray:
+    """(4,) float64 unit quaternion x y z w with w >= 0 of a rotation matrix (3, 3).
+
+    Of the two quaternions of a rotation by exactly 180 degrees the one whose largest component is positive is taken.
+
+    Raises
+    ------
+    ValueError
+        If the matrix is no rotation: not orthonormal, a reflection, or not finite.
+    """
+    matrix = np.asarray(matrix, np.float64)
+    if matrix.shape != (3, 3) or not _is_rotation(matrix):
+        raise ValueError(f"the matrix {matrix.tolist()} is no rotation; it must be (3, 3), with right-handed "
+                         "axes of unit length at right angles in its columns")
+    return matrices_to_quaternions(matrix[None])[0]
+
+
+def matrices_to_quaternions(matrices: np.ndarray) -> np.ndarray:
+    """(n, 4) float64 unit quaternions x y z w with w >= 0 of (n, 3, 3) rotation matrices, which are not checked."""
+    (a, b, c), (d, e, f), (g, h, i) = matrices.transpose(1, 2, 0)
+    # Each row is the quaternion times four times one of its components: the row of the largest one is divided by the
+    # largest number, which is at least 1 whatever the rotation.
+    rows = np.array([
+        [1 + a - e - i, b + d, c + g, h - f],
+        [b + d, 1 - a + e - i, f + h, c - g],
+        [c + g, f + h, 1 - a - e + i, d - b],
+        [h - f, c - g, d - b, 1 + a + e + i],
+    ]).transpose(2, 0, 1)
+    largest = np.diagonal(rows, axis1=1, axis2=2).argmax(axis=1)
+    quaternions = rows[np.arange(len(rows)), largest]
+    quaternions /= np.linalg.norm(quaternions, axis=1, keepdims=True)
+    return np.where(quaternions[:, 3:] < 0, -quaternions, quaternions)
+
+
+def multiply_quaternions(left: Sequence[float] | np.ndarray, right: Sequence[float] | np.ndarray) -> np.ndarray:
+    """(4,) float64 x y z w: the rotation `right` followed by the rotation `left`, each (4,) x y z w."""
+    x, y, z, w = (float(number) for number in left)
+    p, q, r, s = (float(number) for number in right)
+    return np.array([
+        w * p + x * s + y * r - z * q,
+        w * q - x * r + y * s + z * p,
+        w * r + x * q - y * p + z * s,
+        w * s - x * p - y * q - z * r,
+    ])
+
+
+def _unit(quaternion: Sequence[float] | np.ndarray) -> np.ndarray:
+    """(4,) float64 of length 1."""
+    quaternion = np.array(quaternion, np.float64)
+    length = np.linalg.norm(quaternion)
+    if quaternion.shape != (4,) or not _SHORTEST < length < np.inf:
+        raise ValueError(f"the quaternion is {quaternion}; it must be four finite numbers x y z w, not all of them "
+                         "zero")
+    return quaternion / length
+
+
+def _is_rotation(matrix: np.ndarray) -> bool:
+    return np.abs(matrix @ matrix.T - np.eye(3)).max() <= _SKEW and np.linalg.det(matrix) > 0

@@ -42,9 +42,9 @@ def serve(record: str, arguments: list[str]) -> int:
         finally:
             spent[0] = time.perf_counter() - start
 
-    def timed_process(self, camera, frame):
-        process(self, camera, frame)
-        times[frame.header.stamp.sec] = spent[0]
+    def timed_process(self, frames):
+        process(self, frames)
+        times.update((frame.header.stamp.sec, spent[0]) for _, frame in frames)
 
     Segmenter.segment, pipeline.Pipeline.process = timed_segment, timed_process
     status = node.main(arguments)

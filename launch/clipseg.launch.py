@@ -17,12 +17,18 @@ CONFIG = Path(get_package_share_directory("clipseg_ros")) / "config"
 ARGUMENTS = {
     "image": ("image", "topic of the camera's images; for compressed ones without /compressed", None),
     "camera_info": ("camera_info", "topic of the camera's calibration (sensor_msgs/CameraInfo)", None),
-    "depth": ("depth", "topic of the depth images registered to the images (sensor_msgs/Image)", None),
+    "depth": (
+        "depth",
+        "topic of the depth images registered to the images; for compressed ones without /compressedDepth",
+        None,
+    ),
     "prompt": ("", "what to look for; several with ';', thresholds with '=': 'mug=0.4; a chair'", None),
     "weights": ("", "weights of the network: demo, published, untrained or a path", None),
     "allow_download": ("", "whether weights that are not on this machine may be downloaded", ("", "true", "false")),
     "device": ("", "where the network runs: auto, cpu, cuda or cuda:N", None),
     "image_transport": ("", "how images arrive: raw or compressed", ("", "raw", "compressed")),
+    "depth_transport": ("", "how depth arrives: raw or compressed", ("", "raw", "compressed")),
+    "target_frame": ("", "frame of the poses, such as base_link; needs tf2_ros", None),
     "autostart": ("", "whether the node configures and activates itself", ("", "true", "false")),
     "namespace": ("", "namespace of the node and of its topics", None),
     "name": ("clipseg", "name of the node", None),
@@ -42,7 +48,7 @@ ARGUMENTS = {
 def given_parameters(values: dict[str, str]) -> dict[str, object]:
     """The parameters that were given as arguments; those of the file stand for the others."""
     parameters: dict[str, object] = {"use_sim_time": values["use_sim_time"] == "true"}
-    for name in ("weights", "device", "image_transport"):
+    for name in ("weights", "device", "image_transport", "depth_transport", "target_frame"):
         if values[name]:
             parameters[name] = values[name]
     for name in ("allow_download", "autostart"):
@@ -68,6 +74,7 @@ def start(context: LaunchContext) -> list:
     values = {name: context.launch_configurations[name] for name in ARGUMENTS}
     remappings = [(topic, values[topic]) for topic in ("image", "camera_info", "depth")]
     remappings.append(("image/compressed", f"{values['image']}/compressed"))
+    remappings.append(("depth/compressedDepth", f"{values['depth']}/compressedDepth"))
     actions: list = [
         Node(
             package="clipseg_ros",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
@@ -94,6 +95,21 @@ class ImageFeatures(NamedTuple):
 
     activations: tuple[Tensor, ...]
     grid: tuple[int, int]
+
+    def split(self) -> list[ImageFeatures]:
+        """Return the features of each image, a batch of one each that does not keep the others in memory."""
+        if len(self.activations[0]) == 1:
+            return [self]
+        images = zip(*(activation.split(1) for activation in self.activations))
+        return [ImageFeatures(tuple(part.clone() for part in parts), self.grid) for parts in images]
+
+    @classmethod
+    def join(cls, batches: Sequence[ImageFeatures]) -> ImageFeatures:
+        """Return one batch of at least one batch, all of the same grid, in their order."""
+        if len(batches) == 1:
+            return batches[0]
+        layers = zip(*(batch.activations for batch in batches))
+        return cls(tuple(torch.cat(parts) for parts in layers), batches[0].grid)
 
 
 class CLIPSeg(nn.Module):

@@ -33,8 +33,8 @@ class Segmenter:
     """Finds prompts in pictures.
 
     It embeds a prompt once (the last 512 are kept) and encodes a frame once (the last one of each of 8 cameras is
-    kept), so a new prompt on a frame already seen costs one pass of the small decoder. Calls from several threads
-    take turns.
+    kept), so a new prompt on a frame already seen costs one pass of the small decoder. Frames of several cameras are
+    encoded as one batch. Calls from several threads take turns.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class Segmenter:
         return (self._model.config.image_size,) * 2
 
     def segment(
-        self, image: np.ndarray | Sequence[np.ndarray], prompts: Prompts, *, camera: str = ""
+        self, image: np.ndarray | Sequence[np.ndarray], prompts: Prompts, *, camera: str | Sequence[str] = ""
     ) -> np.ndarray | list[np.ndarray]:
         """Probability of each prompt at each pixel.
 
@@ -131,13 +131,16 @@ class Segmenter:
         ----------
         image : (H, W, 3) uint8 RGB, or a list of such, of any sizes, for one batch.
         prompts : a text, a Prompt or several of them.
-        camera : whose frame it is; each camera's last frame is kept encoded. A batch is not kept.
+        camera : whose frame it is; each camera's last frame is kept encoded. For a list of images a list of names, one
+            per image; the images that are not their camera's last frame are then encoded as one batch. A list without
+            names is not kept.
 
         Returns
         -------
         (n_prompts, H, W) float32 in [0, 1]; for a list of images a list of such. Without prompts n_prompts is 0.
 
-        Raises ValueError for an image of the wrong shape or type and for what `check` refuses.
+        Raises ValueError for an image of the wrong shape or type, for another number of names than of images and for
+        what `check` refuses.
         """
         with self._lock, torch.inference_mode():
             images = _as_list(image)
@@ -146,7 +149,7 @@ class Segmenter:
         return resized if isinstance(image, (list, tuple)) else resized[0]
 
     def logits(
-        self, image: np.ndarray | Sequence[np.ndarray], prompts: Prompts, *, camera: str = ""
+        self, image: np.ndarray | Sequence[np.ndarray], prompts: Prompts, *, camera: str | Sequence[str] = ""
     ) -> np.ndarray:
         """The network's own output, before the sigmoid and at `input_size`.
 
@@ -181,25 +184,32 @@ class Segmenter:
         if not finite:
             raise ValueError(f"the weights {self._name!r} overflow in {self.precision}; float32 or bfloat16 may do")
 
-    def _decode(self, image: np.ndarray | Sequence[np.ndarray], prompts: list[Prompt], camera: str) -> Tensor:
+    def _decode(
+        self, image: np.ndarray | Sequence[np.ndarray], prompts: list[Prompt], camera: str | Sequence[str]
+    ) -> Tensor:
         """Logits (B, n, h, w) float32 on the device."""
-        images = _as_list(image)
+        images, cameras = _as_list(image), _cameras(image, camera)
         embeddings = self._embed(prompts)
         if not prompts or not images:
             return torch.empty((len(images), len(prompts), *self.input_size))
-        features = self._encode(images) if isinstance(image, (list, tuple)) else self._features(image, camera)
+        features = self._encode(images) if cameras is None else self._features(images, cameras)
         # A few prompts at a time: their hidden layers stay in the processor's cache, and memory does not grow.
         maps = [self._model.decode(features, some) for some in embeddings.split(PROMPTS_AT_ONCE)]
         return (maps[0] if len(maps) == 1 else torch.cat(maps, dim=1)).float()
 
-    def _features(self, image: np.ndarray, camera: str) -> ImageFeatures:
-        """The encoded frame, from the cache when it equals the camera's last one pixel by pixel."""
-        known = self._frames.get(camera)
-        if known is None or not np.array_equal(known[0], image):
-            frame = np.array(image, order="C")
-            known = (frame, self._encode([frame]))
-        _remember(self._frames, camera, known, CAMERAS_KEPT)
-        return known[1]
+    def _features(self, images: list[np.ndarray], cameras: list[str]) -> ImageFeatures:
+        """The encoded frames: those that equal their camera's last one pixel by pixel from the cache, the rest anew."""
+        known = [self._frames.get(camera) for camera in cameras]
+        new = [index for index, (last, image) in enumerate(zip(known, images))
+               if last is None or not np.array_equal(last[0], image)]
+        if new:
+            frames = [np.array(images[index], order="C") for index in new]
+            encoded = self._encode(frames)
+            for index, frame, features in zip(new, frames, encoded.split()):
+                known[index] = (frame, features)
+        for camera, last in zip(cameras, known):
+            _remember(self._frames, camera, last, CAMERAS_KEPT)
+        return encoded if len(new) == len(images) else ImageFeatures.join([features for _, features in known])
 
     def _encode(self, images: Sequence[np.ndarray]) -> ImageFeatures:
         return self._model.encode_image(self._pixels(images, self.input_size))
@@ -265,6 +275,19 @@ def _as_list(image: np.ndarray | Sequence[np.ndarray]) -> list[np.ndarray]:
     for index, one in enumerate(image):
         check_image(one, f"image {index} of the list")
     return list(image)
+
+
+def _cameras(image: np.ndarray | Sequence[np.ndarray], camera: str | Sequence[str]) -> list[str] | None:
+    """The camera of each image; None for a list of images that are not kept."""
+    if not isinstance(image, (list, tuple)):
+        if not isinstance(camera, str):
+            raise ValueError(f"camera is {camera!r}; the camera of one image is one name, a str")
+        return [camera]
+    if camera == "":
+        return None
+    if not isinstance(camera, (list, tuple)) or len(camera) != len(image):
+        raise ValueError(f"camera is {camera!r}; a list of {len(image)} images needs a list of as many names")
+    return list(camera)
 
 
 def _blend(text: Tensor | None, image: Tensor | None, text_weight: float) -> Tensor:

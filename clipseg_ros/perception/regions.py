@@ -58,7 +58,9 @@ def find_regions(probability: np.ndarray, threshold: float, *,
     if not width:
         return []
     crop = slice(top, top + height), slice(left, left + width)
-    _, labels, stats, centroids = cv2.connectedComponentsWithStats(above[crop], connectivity=8, ltype=cv2.CV_32S)
+    # The default algorithm takes twice as long.
+    _, labels, stats, centroids = cv2.connectedComponentsWithStatsWithAlgorithm(
+        above[crop], connectivity=8, ltype=cv2.CV_32S, ccltype=cv2.CCL_GRANA)
     areas = stats[:, cv2.CC_STAT_AREA]
     by_area = 1 + np.argsort(-areas[1:], kind="stable")
     regions = [_region(label, probability[crop], labels, stats[label], centroids[label], (left, top))

@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from clipseg_ros.perception.camera import Pinhole
 from clipseg_ros.ros.adaptive_subscription import AdaptiveSubscription
-from clipseg_ros.ros.depth_buffer import DepthBuffer
-from clipseg_ros.ros.messages import compressed_to_rgb, image_to_depth, image_to_rgb
+from clipseg_ros.ros.calibration import Calibration
+from clipseg_ros.ros.depth_input import DepthInput
+from clipseg_ros.ros.messages import compressed_to_rgb, image_to_rgb
 from clipseg_ros.ros.reports import Reports
+from clipseg_ros.ros.view import View
 
 SILENCE = 5.0
 """Seconds without an image after which the node says why there is none."""
@@ -46,18 +48,18 @@ class CameraInput:
     node : on which the subscriptions are made
     name : of the camera, for people
     prefix : in front of the topics image, camera_info and depth: "" or "<name>/"
-    compressed : whether images arrive on image/compressed
+    compressed, compressed_depth : whether images arrive on image/compressed, depth on depth/compressedDepth
     on_frame : called with each new `Frame`
     """
 
-    def __init__(self, node: Node, name: str, *, prefix: str, compressed: bool, reports: Reports,
-                 on_frame: Callable[[Frame], None]) -> None:
+    def __init__(self, node: Node, name: str, *, prefix: str, compressed: bool, compressed_depth: bool,
+                 reports: Reports, on_frame: Callable[[Frame], None]) -> None:
         self.name = name
         self.newest: Frame | None = None
         self._reports = reports
         self._on_frame = on_frame
         self._info: CameraInfo | None = None
-        self._depths: DepthBuffer[Image] = DepthBuffer()
+        self._calibration = Calibration()
         self._heard = time.monotonic()
 
         def subscribe(message_type: type, topic: str, callback: Callable) -> AdaptiveSubscription:
@@ -68,8 +70,8 @@ class CameraInput:
             self._images = subscribe(CompressedImage, topic, self._on_image)
         else:
             self._images = subscribe(Image, f"{prefix}image", self._on_image)
-        self._others = (subscribe(CameraInfo, f"{prefix}camera_info", self._on_info),
-                        subscribe(Image, f"{prefix}depth", self._on_depth))
+        self._infos = subscribe(CameraInfo, f"{prefix}camera_info", self._on_info)
+        self._depths = DepthInput(node, prefix=prefix, compressed=compressed_depth, reports=reports)
 
     @property
     def topic(self) -> str:
@@ -79,8 +81,8 @@ class CameraInput:
     def check(self) -> None:
         """Follow the publishers' quality of service and say why no image arrives. Call it now and again."""
         publishers = self._images.check()
-        for subscription in self._others:
-            subscription.check()
+        self._infos.check()
+        self._depths.check()
         silent = time.monotonic() - self._heard
         if silent < SILENCE:
             return
@@ -92,40 +94,28 @@ class CameraInput:
 
     def destroy(self) -> None:
         """Stop listening. The newest frame stays."""
-        for subscription in (self._images, *self._others):
+        for subscription in (self._images, self._infos, self._depths):
             subscription.destroy()
 
-    def pinhole(self, frame: Frame) -> Pinhole:
-        """The camera that took the frame. ValueError, with a sentence why, where it is not known."""
-        info = self._info
-        if info is None:
-            raise ValueError("no camera_info has arrived")
-        roi = info.roi
-        pinhole = Pinhole.from_camera_info(info.k, info.width, info.height, binning=(info.binning_x, info.binning_y),
-                                           roi=(roi.x_offset, roi.y_offset, roi.width, roi.height))
+    def view(self, frame: Frame, parameters: Any) -> View:
+        """What is known of the camera and of the depth at the time of the frame; what is faulty is reported."""
         height, width = frame.rgb.shape[:2]
-        if pinhole.size != (width, height):
-            raise ValueError(f"camera_info describes images of {pinhole.size[0]}x{pinhole.size[1]} pixels, but the "
-                             f"image has {width}x{height}")
-        return pinhole
-
-    def depth(self, frame: Frame, slop: float) -> tuple[np.ndarray, str]:
-        """(H, W) depth taken with the frame, and its encoding. ValueError, with a sentence why, where there is none."""
-        message = self._depths.nearest(_seconds(frame.header), slop)
-        if message.header.frame_id and frame.header.frame_id and message.header.frame_id != frame.header.frame_id:
-            raise ValueError(f"the depth image is in the frame {message.header.frame_id}, the image in "
-                             f"{frame.header.frame_id}; depth registered to the colour camera is needed")
-        depth = image_to_depth(message)
-        if depth.shape != frame.rgb.shape[:2]:
-            raise ValueError(f"the depth image has {depth.shape[1]}x{depth.shape[0]} pixels, the image "
-                             f"{frame.rgb.shape[1]}x{frame.rgb.shape[0]}; depth registered to the colour camera is "
-                             "needed")
-        return depth, message.encoding
-
-    @property
-    def has_depth(self) -> bool:
-        """Whether any depth image has arrived."""
-        return len(self._depths) > 0
+        size = (width, height)
+        info = self._info
+        try:
+            if info is None:
+                if self._depths:
+                    raise ValueError("there is depth, but no camera_info has arrived")
+                return View()
+            camera = self._calibration.camera(info, size, rectified=parameters["rectified"])
+        except ValueError as error:
+            self._reports.warn(f"{self.topic}: objects have no pose: {error}")
+            return View()
+        try:
+            return View(camera, self._depths.metres(frame.header, size, parameters) if self._depths else None)
+        except ValueError as error:
+            self._reports.warn(f"{self.topic}: objects have no pose: {error}")
+            return View(camera)
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         self._heard = time.monotonic()
@@ -134,10 +124,3 @@ class CameraInput:
 
     def _on_info(self, message: CameraInfo) -> None:
         self._info = message
-
-    def _on_depth(self, message: Image) -> None:
-        self._depths.add(_seconds(message.header), message)
-
-
-def _seconds(header: Header) -> float:
-    return header.stamp.sec + header.stamp.nanosec * 1e-9

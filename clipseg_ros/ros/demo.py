@@ -19,6 +19,7 @@ from rclpy.executors import ExternalShutdownException
 
 from clipseg_ros.clipseg import hub
 from clipseg_ros.clipseg.checkpoints import DEMO_FILE
+from clipseg_ros.ros.demo_boxes import draw_boxes
 from clipseg_ros.ros.demo_picture import grid
 from clipseg_ros.ros.demo_player import Player
 from clipseg_ros.ros.demo_process import NodeProcess
@@ -136,7 +137,7 @@ def find(task: Task, scene: Scene, player: Player, visitor: Visitor) -> tuple[Ta
     # On a busy machine a depth image may be lost on the way.
     last = next((result for result in reversed(results) if is_located(result)), results[-1])
     best = last.objects.objects[0] if last.objects.objects else None
-    point = best.position if best else None
+    point = best.pose.pose.position if best else None
     return task, Row(
         task.text,
         score=last.objects.scores[0],
@@ -148,8 +149,8 @@ def find(task: Task, scene: Scene, player: Player, visitor: Visitor) -> tuple[Ta
 
 
 def is_located(result: Result) -> bool:
-    """Whether the best region, if there is one, has a position in metres."""
-    return not (result.objects.objects and math.isnan(result.objects.objects[0].position.z))
+    """Whether the best region, if there is one, has a pose."""
+    return not result.objects.objects or result.objects.objects[0].has_pose
 
 
 def report(findings: Sequence[tuple[Task, Row, Result]], scenes: Sequence[Scene], *, trained: bool) -> None:
@@ -174,15 +175,21 @@ def ask_all(last: Task, scenes: Sequence[Scene], player: Player, visitor: Visito
 
 
 def write_picture(path: Path, findings: Sequence[tuple[Task, Row, Result]], scenes: Sequence[Scene]) -> None:
-    """A row per scene: the camera's picture, then the overlay of each prompt."""
+    """A row per scene: the camera's picture, then the overlay of each prompt with the boxes of its objects."""
     rows: dict[int, list[tuple[str, np.ndarray]]] = {}
     for task, row, result in findings:
         line = rows.setdefault(task.scene, [("the camera's image", scenes[task.scene].rgb)])
         iou = "" if math.isnan(row.iou) else f", IoU {row.iou:.2f}"
-        line.append((f'"{task.text}": score {row.score:.2f}{iou}', result.overlay))
+        picture = draw_boxes(result.overlay, result.objects.objects, scenes[task.scene].k)
+        line.append((f'"{task.text}": score {row.score:.2f}{iou}{_distance(row)}', picture))
     if not cv2.imwrite(str(path), cv2.cvtColor(grid(list(rows.values())), cv2.COLOR_RGB2BGR)):
         raise DemoError(f"the picture {path} cannot be written")
     say(f"picture: {path.absolute()}")
+
+
+def _distance(row: Row) -> str:
+    distance = math.hypot(*row.position)
+    return "" if math.isnan(distance) else f", {distance:.2f} m"
 
 
 if __name__ == "__main__":

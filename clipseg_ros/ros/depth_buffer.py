@@ -16,6 +16,10 @@ STALLED = 1.0
 """A depth camera that is so many seconds behind is not waited for."""
 
 
+class Unmatched(ValueError):
+    """There are depth images, but none near enough in time."""
+
+
 class DepthBuffer(Generic[T]):
     """Keeps the newest images; one thread adds them while another looks for one."""
 
@@ -40,7 +44,9 @@ class DepthBuffer(Generic[T]):
         Raises
         ------
         ValueError
-            If there is none, with a sentence that says how far away the nearest one is.
+            If none has arrived.
+        Unmatched
+            If all are too far away, with a sentence that names the two stamps and their distance.
         """
         deadline = time.monotonic() + min(slop, LONGEST_WAIT)
         with self._changed:
@@ -49,9 +55,9 @@ class DepthBuffer(Generic[T]):
                     break
             if not self._items:
                 raise ValueError("no depth image has arrived")
-            distance, _, item = min((abs(other - stamp), index, item)
-                                    for index, (other, item) in enumerate(self._items))
+            distance, _, other, item = min((abs(other - stamp), index, other, item)
+                                           for index, (other, item) in enumerate(self._items))
         if distance > slop:
-            raise ValueError(f"the nearest depth image is {distance:.3f} s away from the image, which is more than "
-                             f"depth_slop ({slop:g} s)")
+            raise Unmatched(f"the image is of {stamp:.3f} s and the nearest depth image of {other:.3f} s: that is "
+                            f"{other - stamp:+.3f} s away, more than depth_slop ({slop:g} s)")
         return item

@@ -16,6 +16,7 @@ from std_srvs.srv import SetBool
 
 from clipseg_ros.clipseg import Segmenter
 from clipseg_ros.msg import Prompts
+from clipseg_ros.ros import detections
 from clipseg_ros.ros.camera_input import CameraInput, Frame
 from clipseg_ros.ros.parameters import SPECS, Parameters, parse_list
 from clipseg_ros.ros.pipeline import Pipeline
@@ -53,7 +54,7 @@ class ClipsegNode(LifecycleNode):
         self._store.threshold = self._settings["threshold"]
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._prompts_publisher = self.create_lifecycle_publisher(Prompts, "~/prompts", latched)
-        SegmentService(self, store=self._store, running=self._running)
+        SegmentService(self, store=self._store, parameters=self._settings, running=self._running)
         VisualPromptService(self, store=self._store)
         self.create_service(SetBool, "~/enable", self._on_enable)
         # The node's own clock may be a simulated one that stands still.
@@ -69,6 +70,8 @@ class ClipsegNode(LifecycleNode):
             self._store.replace(self._settings.prompts, segmenter)
             self._pipeline = Pipeline(self, segmenter, store=self._store, parameters=self._settings,
                                       reports=self._reports)
+            if not detections.available():
+                self.get_logger().info("vision_msgs is not installed, so there are no ~/detections", once=True)
         except Exception as error:  # rclpy would swallow it without a word
             self.get_logger().error(f"cannot be configured: {_sentence(error)}")
             return TransitionCallbackReturn.FAILURE
@@ -137,12 +140,14 @@ class ClipsegNode(LifecycleNode):
     def _start(self) -> None:
         pipeline = self._pipeline
         compressed = self._settings["image_transport"] == "compressed"
+        compressed_depth = self._settings["depth_transport"] == "compressed"
         pipeline.set_inputs({
-            name: CameraInput(self, name, prefix=prefix, compressed=compressed, reports=self._reports,
-                              on_frame=lambda frame, name=name: self._on_frame(name, frame))
+            name: CameraInput(self, name, prefix=prefix, compressed=compressed, compressed_depth=compressed_depth,
+                              reports=self._reports, on_frame=lambda frame, name=name: self._on_frame(name, frame))
             for name, prefix in pipeline.prefixes.items()})
-        self._worker = Worker(pipeline.process, on_error=self._on_processing_error)
-        self._worker.max_rate = self._settings["max_rate"]
+        self._worker = Worker(pipeline.process, on_error=self._on_processing_error,
+                              max_batch=self._settings["max_batch"])
+        self._worker.set_rates(self._settings["max_rate"], self._settings.max_rates)
         self._worker.start()
         self._prompt_input.start()
         self._check_timer = self.create_timer(CHECK_PERIOD, self._check_publishers, clock=self._steady)
@@ -156,13 +161,20 @@ class ClipsegNode(LifecycleNode):
         if self._worker is not None:
             self._worker.stop()
             if self.context.ok():
-                self.get_logger().info(f"frames processed: {self._worker.processed}, "
-                                       f"overtaken by a newer one: {self._worker.overtaken}")
+                self._log_counts(self._worker)
             self._worker = None
         if self._pipeline is not None:
             for camera in self._pipeline.inputs.values():
                 camera.destroy()
             self._pipeline.set_inputs({})
+
+    def _log_counts(self, worker: Worker) -> None:
+        for camera, counts in worker.counts.items():
+            self.get_logger().info(f"frames of {camera}: {counts.processed} processed, "
+                                   f"{counts.overtaken} overtaken by a newer one")
+        born, died = self._pipeline.tracks
+        if born:
+            self.get_logger().info(f"objects followed: {born}, of which {died} were lost from sight")
 
     def _free(self) -> None:
         """Undo `on_configure`; nothing happens where it was not called."""
@@ -219,8 +231,9 @@ class ClipsegNode(LifecycleNode):
             self._store.replace(parse_list(values["prompts"]), segmenter)
         if "threshold" in values:
             self._store.threshold = values["threshold"]
-        if "max_rate" in values and self._worker is not None:
-            self._worker.max_rate = values["max_rate"]
+        if self._worker is not None and values.keys() & {"max_rate", "max_rates"}:
+            rates = self._settings.rates_of(values.get("max_rates", self._settings["max_rates"]))
+            self._worker.set_rates(values.get("max_rate", self._settings["max_rate"]), rates)
         if "prompts" in values or "threshold" in values:
             self._publish_prompts()
 

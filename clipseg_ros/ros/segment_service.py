@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from rclpy.callback_groups import ReentrantCallbackGroup
@@ -17,10 +18,12 @@ from clipseg_ros.clipseg import Prompt
 from clipseg_ros.perception.masks import label_image, union_mask
 from clipseg_ros.ros.frame_result import FrameResult
 from clipseg_ros.ros.messages import image_to_mask, image_to_rgb, to_image
-from clipseg_ros.ros.objects import Locate, nowhere
+from clipseg_ros.ros.calibration import Calibration
+from clipseg_ros.ros.depth_input import check_registered, depth_of
 from clipseg_ros.ros.pipeline import Pipeline
 from clipseg_ros.ros.prompt_store import ActivePrompts, PromptStore
 from clipseg_ros.ros.prompt_text import as_unique, check_threshold, parse_prompt
+from clipseg_ros.ros.view import View
 from clipseg_ros.ros.vocabulary import unknown_words_note
 from clipseg_ros.ros.worker import Worker
 from clipseg_ros.srv import Segment
@@ -34,7 +37,7 @@ class _Picture:
     rgb: np.ndarray
     header: Header
     camera: str
-    locate: Callable[[], Locate]
+    view: Callable[[], View]
 
 
 class SegmentService:
@@ -46,9 +49,11 @@ class SegmentService:
     running : returns the pipeline and the worker, or raises ValueError with a sentence while the node is not active
     """
 
-    def __init__(self, node: Node, *, store: PromptStore, running: Callable[[], tuple[Pipeline, Worker]]) -> None:
+    def __init__(self, node: Node, *, store: PromptStore, parameters: Any,
+                 running: Callable[[], tuple[Pipeline, Worker]]) -> None:
         self._node = node
         self._store = store
+        self._parameters = parameters
         self._running = running
         # In the default group nothing else could be called while a request waits for the network.
         node.create_service(Segment, "~/segment", self._serve, callback_group=ReentrantCallbackGroup())
@@ -83,11 +88,12 @@ class SegmentService:
         active = self._prompts(request)
         pipeline.segmenter.check(active.prompts)
         picture = self._picture(request, pipeline)
-        result = pipeline.look(picture.rgb, active, camera=picture.camera)
-        objects = pipeline.objects(result, picture.header, picture.locate())
+        result = pipeline.look([picture.rgb], active, cameras=[picture.camera])[0]
+        found = pipeline.find(result, picture.header, picture.view()).array
         return Segment.Response(
             message=unknown_words_note(pipeline.segmenter, active.prompts), header=picture.header,
-            prompts=list(active.texts), masks=_masks(result, picture.header), scores=result.scores, objects=objects)
+            pose_frame_id=found.pose_frame_id, prompts=found.prompts, masks=_masks(result, picture.header),
+            scores=found.scores, objects=found.objects)
 
     def _prompts(self, request: Segment.Request) -> ActivePrompts:
         """The request's prompts, its visual prompt behind them; the node's own where it has neither."""
@@ -107,8 +113,9 @@ class SegmentService:
     def _picture(self, request: Segment.Request, pipeline: Pipeline) -> _Picture:
         """The request's image, or the newest one of its camera."""
         if not is_absent(request.image):
-            header = request.image.header
-            return _Picture(image_to_rgb(request.image), header, _OWN_IMAGES, lambda: nowhere)
+            rgb = image_to_rgb(request.image)
+            view = _view(request, rgb, self._parameters)
+            return _Picture(rgb, request.image.header, _OWN_IMAGES, lambda: view)
         cameras = pipeline.inputs
         name = request.camera or next(iter(cameras))
         if name not in cameras:
@@ -116,12 +123,27 @@ class SegmentService:
         frame = cameras[name].newest
         if frame is None:
             raise ValueError(f"no image has arrived on {cameras[name].topic} yet; send one with the request or wait")
-        return _Picture(frame.rgb, frame.header, name, lambda: pipeline.locator(name, frame))
+        return _Picture(frame.rgb, frame.header, name, lambda: pipeline.view(name, frame))
 
 
 def is_absent(image: Image) -> bool:
     """Whether an image field of a request was left empty."""
     return not (image.width or image.height or image.data)
+
+
+def _view(request: Segment.Request, rgb: np.ndarray, parameters: Any) -> View:
+    """The camera and the depth that came with a request's image. ValueError where one is faulty."""
+    if not request.camera_info.width:
+        if not is_absent(request.depth):
+            raise ValueError("there is depth but no camera_info; poses need both")
+        return View()
+    size = (rgb.shape[1], rgb.shape[0])
+    camera = Calibration().camera(request.camera_info, size, rectified=parameters["rectified"])
+    if is_absent(request.depth):
+        return View(camera)
+    if not parameters["assume_registered"]:
+        check_registered(request.depth.header, request.image.header)
+    return View(camera, depth_of(request.depth, size, parameters))
 
 
 def visual_prompt(image: Image, mask: Image) -> Prompt | None:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from clipseg_ros.clipseg import model
-from clipseg_ros.clipseg.model import SMALL, VIT_B_16, CLIPSeg, CLIPSegConfig
+from clipseg_ros.clipseg.model import SMALL, VIT_B_16, CLIPSeg, CLIPSegConfig, ImageFeatures
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -121,6 +121,26 @@ def test_prompts_in_several_parts_give_what_they_give_at_once(network, monkeypat
     torch.testing.assert_close(network.decode(features, embeddings), at_once, rtol=1e-4, atol=1e-5)
     hook.remove()
     assert runs == [2, 2, 1]
+
+
+def test_features_of_a_batch_are_split_into_images_and_joined_again():
+    first, second = torch.arange(24.0).reshape(3, 4, 2), torch.arange(12.0).reshape(3, 4, 1)
+    parts = ImageFeatures((first, second), (1, 3)).split()
+    assert [part.grid for part in parts] == [(1, 3)] * 3
+    for index, part in enumerate(parts):
+        assert torch.equal(part.activations[0], first[index:index + 1])
+        assert torch.equal(part.activations[1], second[index:index + 1])
+        assert part.activations[0].untyped_storage().nbytes() == 4 * 2 * 4
+    joined = ImageFeatures.join([parts[2], parts[0]])
+    assert joined.grid == (1, 3)
+    assert torch.equal(joined.activations[0], first[[2, 0]])
+    assert torch.equal(joined.activations[1], second[[2, 0]])
+
+
+def test_features_of_one_image_are_not_copied():
+    features = ImageFeatures((torch.zeros(1, 4, 2),), (1, 3))
+    assert features.split()[0].activations[0] is features.activations[0]
+    assert ImageFeatures.join([features]).activations[0] is features.activations[0]
 
 
 @torch.no_grad()

@@ -159,6 +159,85 @@ def test_each_camera_has_its_own_frame(segmenter, calls):
     assert calls["encode_image"] == 2 + CAMERAS_KEPT + 1
 
 
+def test_frames_of_several_cameras_equal_single_calls(model, segmenter, calls):
+    images = [picture(48, 64, seed=1), picture(20, 30, seed=2), picture(48, 64, seed=3)]
+    cameras = ["front", "left", "right"]
+    batched = segmenter.segment(images, ["mug", "cup"], camera=cameras)
+    assert calls["encode_image"] == 3
+    alone = Segmenter(model, device="cpu")
+    for frame, camera, maps in zip(images, cameras, batched):
+        np.testing.assert_allclose(maps, alone.segment(frame, ["mug", "cup"]), rtol=0, atol=1e-5)
+        np.testing.assert_allclose(maps, segmenter.segment(frame, ["mug", "cup"], camera=camera), rtol=0, atol=1e-5)
+    assert calls["encode_image"] == 3, "each camera's frame must have been kept"
+
+
+@pytest.mark.parametrize("changed", [(), (0,), (1,), (2,), (0, 2), (0, 1, 2)])
+def test_only_new_frames_of_a_batch_are_encoded(model, segmenter, calls, changed):
+    cameras = ("front", "left", "right")
+    images = [picture(seed=index) for index in range(3)]
+    segmenter.logits(images, "mug", camera=cameras)
+    for index in changed:
+        images[index] = picture(seed=10 + index)
+    found = segmenter.logits(tuple(images), ["cup", "mug"], camera=cameras)
+    assert calls["encode_image"] == 3 + len(changed)
+    alone = Segmenter(model, device="cpu")
+    for frame, logits in zip(images, found):
+        expected = alone.logits(frame, ["cup", "mug"])
+        np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-4 * expected.std())
+
+
+def test_new_frames_are_encoded_as_one_batch(segmenter, monkeypatch):
+    sizes, encode = [], segmenter._model.encode_image
+    monkeypatch.setattr(segmenter._model, "encode_image", lambda rows: sizes.append(len(rows)) or encode(rows))
+    segmenter.segment([picture(seed=1), picture(seed=2)], "mug", camera=["left", "right"])
+    segmenter.segment([picture(seed=3), picture(seed=2), picture(seed=4)], "mug", camera=["left", "right", "rear"])
+    assert sizes == [2, 2]
+
+
+def test_a_batch_finds_what_a_single_call_kept(segmenter, calls):
+    segmenter.segment(picture(seed=1), "mug", camera="left")
+    segmenter.segment([picture(seed=1), picture(seed=2)], "mug", camera=["left", "right"])
+    segmenter.segment(picture(seed=1), "mug", camera="right")
+    assert calls["encode_image"] == 3
+
+
+def test_a_list_without_cameras_is_not_kept(segmenter, calls):
+    segmenter.segment([picture(seed=1), picture(seed=2)], "mug")
+    assert not segmenter._frames
+    segmenter.segment([picture(seed=1), picture(seed=2)], "mug", camera="")
+    assert calls["encode_image"] == 4
+
+
+def test_a_kept_frame_keeps_no_other_in_memory(segmenter):
+    segmenter.segment([picture(seed=1), picture(seed=2)], "mug", camera=["left", "right"])
+    for _, features in segmenter._frames.values():
+        for activation in features.activations:
+            assert activation.untyped_storage().nbytes() == activation.nbytes
+
+
+def test_more_cameras_than_are_kept(model, segmenter):
+    images = [picture(seed=index) for index in range(CAMERAS_KEPT + 2)]
+    found = segmenter.segment(images, "mug", camera=[str(index) for index in range(len(images))])
+    assert list(segmenter._frames) == [str(index) for index in range(2, len(images))]
+    alone = Segmenter(model, device="cpu")
+    for frame, maps in zip(images, found):
+        np.testing.assert_allclose(maps, alone.segment(frame, "mug"), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "image, camera, sentence",
+    [([picture(), picture()], ["left"], r"camera is \['left'\]; a list of 2 images needs a list of as many names"),
+     ([picture()], ["left", "right"], "a list of 1 images"), ([picture()], (), "a list of 1 images"),
+     ([], ["left"], "a list of 0 images"), ([picture()], "left", "as many names"), ([picture()], None, "as many names"),
+     (picture(), ["left"], "one name, a str"), (picture(), None, "one name, a str")],
+)
+def test_refuses_cameras(segmenter, image, camera, sentence):
+    for call in (segmenter.segment, segmenter.logits):
+        for prompts in ("mug", []):
+            with pytest.raises(ValueError, match=sentence):
+                call(image, prompts, camera=camera)
+
+
 def test_a_frame_changed_in_place_is_a_new_frame(segmenter, calls):
     frame = picture()
     before = segmenter.logits(frame, "mug")

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from clipseg_ros.ros.depth_buffer import KEPT, DepthBuffer
+from clipseg_ros.ros.depth_buffer import KEPT, DepthBuffer, Unmatched
 
 
 def filled(*stamps: float) -> DepthBuffer:
@@ -25,14 +25,15 @@ def test_the_nearest_within_the_slop(stamps, wanted, found):
     assert filled(*stamps).nearest(wanted, 0.05) == f"at {found}"
 
 
-@pytest.mark.parametrize(("stamps", "wanted", "says"), [
-    ((), 1.0, "no depth image has arrived"),
-    ((1.0, 3.0), 1.4, r"0.400 s away from the image, which is more than depth_slop \(0.05 s\)"),
-    ((1.0,), 9.0, "8.000 s away"),
+@pytest.mark.parametrize(("stamps", "wanted", "kind", "says"), [
+    ((), 1.0, ValueError, "no depth image has arrived"),
+    ((1.0, 3.0), 1.4, Unmatched, r"image is of 1.400 s and the nearest depth image of 1.000 s: that is -0.400 s away"),
+    ((9.0,), 1.0, Unmatched, r"\+8.000 s away, more than depth_slop \(0.05 s\)"),
 ])
-def test_none_near_enough_is_a_sentence(stamps, wanted, says):
-    with pytest.raises(ValueError, match=says):
+def test_none_near_enough_is_a_sentence(stamps, wanted, kind, says):
+    with pytest.raises(kind, match=says) as caught:
         filled(*stamps).nearest(wanted, 0.05)
+    assert type(caught.value) is kind
 
 
 def test_one_that_is_on_its_way_is_waited_for():

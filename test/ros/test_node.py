@@ -70,7 +70,8 @@ def test_a_prompt_gives_every_output_with_the_images_header(peer, send):
         assert region.shape == (roi.height, roi.width)
         assert one.area == (region == 255).sum() >= 64
         assert box[region == 255].all()
-        assert math.isnan(one.position.z)
+        assert not one.has_pose
+        assert math.isnan(one.pose.pose.position.z)
 
 
 def test_without_prompts_every_frame_still_gets_an_empty_answer(peer, send):
@@ -154,40 +155,3 @@ def test_while_disabled_no_frame_is_processed_but_requests_are(peer, send, outpu
     finally:
         assert peer.call(SetBool, "/clipseg/enable", data=True).success
     send(noise(52))
-
-
-def test_depth_and_calibration_give_objects_a_position(peer, send):
-    peer.set_prompts("everything=0.001")
-    depth = stamped(message(np.full((48, 64), 2000, np.uint16), "16UC1"), 60)
-    info = CameraInfo(width=64, height=48, k=[50.0, 0.0, 21.5, 0.0, 50.0, 23.5, 0.0, 0.0, 1.0])
-    with peer.publisher(Image, "/depth") as depths, peer.publisher(CameraInfo, "/camera_info") as infos:
-        def located():
-            depths.publish(depth)
-            infos.publish(info)
-            found = send(noise(60))["objects"].objects
-            return found and not math.isnan(found[0].position.z) and found[0]
-        one = peer.wait(located, "an object with a position")
-    assert (one.centroid_u, one.centroid_v) == pytest.approx((31.5, 23.5))
-    assert (one.position.x, one.position.y, one.position.z) == pytest.approx((0.4, 0.0, 2.0))
-
-
-def test_depth_of_another_time_is_not_used_and_the_log_says_so(peer, node, send):
-    peer.set_prompts("everything=0.001")
-    one = send(noise(70))["objects"].objects[0]
-    assert math.isnan(one.position.z)
-    peer.wait(lambda: "which is more than depth_slop" in node.log, "a warning")
-
-
-def test_depth_of_another_size_or_frame_is_not_used_and_the_log_says_so(peer, node, send):
-    with peer.publisher(Image, "/depth") as depths:
-        for stamp, depth, says in [
-            (80, stamped(message(np.ones((24, 32), np.uint16), "16UC1", width=32, height=24), 80), "32x24 pixels"),
-            (90, stamped(message(np.ones((48, 64), np.uint16), "16UC1"), 90, frame="depth_optical"),
-             "in the frame depth_optical"),
-        ]:
-            def reported():
-                depths.publish(depth)
-                one = send(noise(stamp))["objects"].objects[0]
-                assert math.isnan(one.position.z)
-                return says in node.log
-            peer.wait(reported, f"a warning that says {says}")

@@ -9,6 +9,7 @@ pytest.importorskip("clipseg_ros.srv")
 from std_msgs.msg import Header  # noqa: E402
 
 from clipseg_ros.clipseg import Prompt  # noqa: E402
+from clipseg_ros.ros.findings import Findings  # noqa: E402
 from clipseg_ros.ros.frame_result import FrameResult  # noqa: E402
 from clipseg_ros.ros.outputs import Outputs  # noqa: E402
 from clipseg_ros.ros.prompt_store import ActivePrompts  # noqa: E402
@@ -49,6 +50,8 @@ def result() -> FrameResult:
     (["mask"], {"labels", "mask"}),
     (["label", "overlay"], {"labels", "overlay"}),
     (["objects"], {"scores", "objects"}),
+    (["poses", "markers"], {"scores", "objects"}),
+    (["cloud"], {"objects"}),
 ])
 def test_only_what_is_listened_to_is_computed(listened, computed):
     node = Node()
@@ -58,9 +61,20 @@ def test_only_what_is_listened_to_is_computed(listened, computed):
     assert outputs.wanted == bool(listened)
     found, asked = result(), set()
     before = set(vars(found))
-    outputs.publish(found, Header(frame_id="camera"), lambda: asked.add("objects") or [])
+    header = Header(frame_id="camera")
+    outputs.publish(found, header, lambda: asked.add("objects") or Findings(found, header, (), "camera"))
     assert (set(vars(found)) - before) | asked == computed
     sent = {topic.removeprefix("~/front/") for topic, publisher in node.publishers.items() if publisher.published}
     assert sent == set(listened)
     for publisher in node.publishers.values():
-        assert all(message.header.frame_id == "camera" for message in publisher.published)
+        for message in publisher.published:
+            headers = [marker.header for marker in message.markers] if hasattr(message, "markers") else [message.header]
+            assert all(sent.frame_id == "camera" for sent in headers)
+
+
+def test_without_an_object_of_the_first_prompt_there_is_no_pose():
+    node = Node()
+    outputs = Outputs(node, prefix="")
+    node.publishers["~/pose"].listeners = 1
+    outputs.publish(result(), Header(), lambda: Findings(result(), Header(), (), ""))
+    assert node.publishers["~/pose"].published == []

@@ -47,6 +47,13 @@ def test_every_parameter_has_a_description_and_numbers_have_a_range(peer, node):
     ("cameras", ["front door"], "cannot be part of a topic"),
     ("cameras", ["a", "a"], "named twice"),
     ("weights", "published", "weights is in use: clean the node up first"),
+    ("target_frame", "map", "target_frame is in use: clean the node up first"),
+    ("depth_transport", "theora", "it must be one of raw, compressed"),
+    ("point", "middle", "it must be one of centroid, interior"),
+    ("min_depth", 30.0, "min_depth is 30 m and max_depth 20 m; the first must be the smaller one"),
+    ("max_rates", [5.0, 5.0], "max_rates has 2 rates for 1 cameras"),
+    ("max_rates", [-5.0], "a rate is -5; it must be 0 to 1000"),
+    ("smoothing_weight", 0.0, "range"),
 ])
 def test_a_refused_value_says_why_and_changes_nothing(peer, node, name, value, says):
     peer.set_prompts("mug=0.4")

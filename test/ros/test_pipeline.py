@@ -10,17 +10,19 @@ pytest.importorskip("clipseg_ros.srv")
 from clipseg_ros.clipseg import Segmenter  # noqa: E402
 from clipseg_ros.clipseg.model import SMALL, CLIPSeg  # noqa: E402
 from clipseg_ros.ros.camera_input import Frame  # noqa: E402
+from clipseg_ros.ros.parameters import SPECS  # noqa: E402
 from clipseg_ros.ros.pipeline import Pipeline  # noqa: E402
 from clipseg_ros.ros.prompt_store import PromptStore  # noqa: E402
 from clipseg_ros.ros.prompt_text import parse_prompts  # noqa: E402
 from clipseg_ros.ros.reports import Reports  # noqa: E402
 from clipseg_ros.ros.segment_service import SegmentService  # noqa: E402
+from clipseg_ros.ros.view import View  # noqa: E402
 from clipseg_ros.srv import Segment  # noqa: E402
 from pictures import noise  # noqa: E402
 
 pytestmark = pytest.mark.ros
 
-PARAMETERS = {"cameras": ["front", "back"], "min_area": 1, "max_regions": 5, "depth_slop": 0.1}
+PARAMETERS = {**{name: spec.default for name, spec in SPECS.items()}, "cameras": ["front", "back"], "min_area": 1}
 
 
 class Node:
@@ -35,10 +37,10 @@ class Node:
 
 @pytest.fixture
 def encoded(monkeypatch):
-    """Grows by one entry with each image that the network encodes."""
+    """Grows by one entry with each batch that the network encodes: its number of images."""
     rows = []
     original = CLIPSeg.encode_image
-    monkeypatch.setattr(CLIPSeg, "encode_image", lambda self, pixels: rows.append(1) or original(self, pixels))
+    monkeypatch.setattr(CLIPSeg, "encode_image", lambda self, pixels: rows.append(len(pixels)) or original(self, pixels))
     return rows
 
 
@@ -47,18 +49,32 @@ def test_a_request_for_the_newest_frame_costs_no_second_encoding(encoded):
     segmenter = Segmenter(CLIPSeg(SMALL), device="cpu")
     pipeline = Pipeline(Node(), segmenter, store=store, parameters=PARAMETERS, reports=Reports(None))
     newest = {name: Frame(noise(stamp)) for stamp, name in enumerate(PARAMETERS["cameras"])}
-    pipeline.set_inputs({name: SimpleNamespace(newest=frame, has_depth=False) for name, frame in newest.items()})
-    service = SegmentService(Node(), store=store, running=None)
+    pipeline.set_inputs({name: SimpleNamespace(newest=frame, view=lambda *_: View()) for name, frame in newest.items()})
+    service = SegmentService(Node(), store=store, parameters=PARAMETERS, running=None)
     store.replace(parse_prompts("mug"), segmenter)
-    for name, frame in newest.items():
-        pipeline.process(name, frame)
-    assert len(encoded) == 2
+    pipeline.process(list(newest.items()))
+    assert encoded == [2]
     for fields in ({"camera": "front"}, {"camera": "back"}, {"prompts": ["chair", "lamp"]}, {"prompts": ["mug"]}):
         assert service._segment(Segment.Request(**fields), pipeline).masks
-    assert len(encoded) == 2
+    assert encoded == [2]
     # An image that comes with a request takes no camera's place.
     service._segment(Segment.Request(prompts=["mug"], image=noise(9)), pipeline)
-    assert len(encoded) == 3
-    for name, frame in newest.items():
-        pipeline.process(name, frame)
-    assert len(encoded) == 3
+    assert encoded == [2, 1]
+    for camera_and_frame in newest.items():
+        pipeline.process([camera_and_frame])
+    assert encoded == [2, 1]
+
+
+def test_a_faulty_image_does_not_cost_the_others_their_result(encoded):
+    warnings = []
+    pipeline = Pipeline(Node(), Segmenter(CLIPSeg(SMALL), device="cpu"), store=PromptStore(threshold=0.5),
+                        parameters=PARAMETERS, reports=SimpleNamespace(warn=warnings.append))
+    pipeline.set_inputs({name: SimpleNamespace(topic=f"/{name}/image") for name in PARAMETERS["cameras"]})
+    published = []
+    pipeline._outputs["back"].publish = lambda result, header, find: published.append(header.stamp.sec)
+    faulty = noise(1)
+    faulty.encoding = "rgb7"
+    pipeline.process([("front", Frame(faulty)), ("back", Frame(noise(2)))])
+    assert published == [2]
+    assert len(warnings) == 1
+    assert "/front/image: the image has the encoding 'rgb7'" in warnings[0]

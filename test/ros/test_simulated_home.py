@@ -100,7 +100,7 @@ def test_camera_to_masks_over_topics(peer, home_node, scenes, film, number):
         mask, found = look_for(peer, home_node, prompt)
         assert iou(mask, truth(scenes[scene], categories, colour)) >= 0.5, prompt
         best = max(found.objects, key=lambda region: region.score)
-        assert 0.3 < best.position.z < 8.0
+        assert 0.3 < best.pose.pose.position.z < 8.0
     if number == ABSENT[0]:
         mask, _ = look_for(peer, home_node, ABSENT[1])
         assert mask.mean() < EMPTY

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Which frames are processed when: the newest, in turn, together, and no more often than the rates allow."""
 from __future__ import annotations
 
+import math
 import queue
 import threading
 
 import pytest
 
-from clipseg_ros.ros.worker import MOST_REQUESTS, Busy, Worker
+from clipseg_ros.ros.worker import MOST_REQUESTS, Busy, Counts, Worker
 
 WAIT = 20
 
@@ -14,17 +16,17 @@ WAIT = 20
 class Bench:
     """A worker whose processing waits at a gate, so that a test decides what is waiting when."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_batch: int = 1) -> None:
         self.gate = threading.Semaphore(0)
         self.begun: queue.Queue = queue.Queue()
         self.errors: queue.Queue = queue.Queue()
         self.answers: queue.Queue = queue.Queue()
-        self.worker = Worker(self.process, on_error=self.errors.put)
+        self.worker = Worker(self.process, on_error=self.errors.put, max_batch=max_batch)
 
-    def process(self, camera, frame):
-        self.begun.put((camera, frame))
+    def process(self, frames):
+        self.begun.put(frames)
         assert self.gate.acquire(timeout=WAIT)
-        if frame == "bad":
+        if "bad" in dict(frames).values():
             raise RuntimeError("no such frame")
 
     def next(self):
@@ -35,8 +37,9 @@ class Bench:
 
 
 @pytest.fixture
-def bench():
-    bench = Bench()
+def bench(request):
+    """One frame at a time, or as many as the test says."""
+    bench = Bench(getattr(request, "param", 1))
     bench.worker.start()
     yield bench
     for _ in range(100):
@@ -46,12 +49,13 @@ def bench():
 
 def test_the_newest_frame_wins_and_the_overtaken_ones_are_counted(bench):
     bench.worker.offer("camera", 1)
-    assert bench.next() == ("camera", 1)
+    assert bench.next() == [("camera", 1)]
     for frame in (2, 3, 4):
         bench.worker.offer("camera", frame)
     bench.gate.release()
-    assert bench.next() == ("camera", 4)
+    assert bench.next() == [("camera", 4)]
     assert (bench.worker.processed, bench.worker.overtaken) == (2, 2)
+    assert bench.worker.counts == {"camera": Counts(processed=2, overtaken=2)}
 
 
 def test_cameras_take_turns(bench):
@@ -62,7 +66,7 @@ def test_cameras_take_turns(bench):
         bench.worker.offer("a", frame)
         bench.worker.offer("b", frame)
         bench.gate.release()
-        order.append(bench.next()[0])
+        order.append(bench.next()[0][0])
     assert order == ["b", "a", "b", "a"]
 
 
@@ -75,7 +79,7 @@ def test_requests_go_before_frames(bench):
     bench.gate.release()
     assert bench.answers.get(timeout=WAIT) == "answer"
     assert seen == [True]
-    assert bench.next() == ("camera", 2)
+    assert bench.next() == [("camera", 2)]
 
 
 def test_an_error_ends_neither_frames_nor_requests(bench):
@@ -86,7 +90,7 @@ def test_an_error_ends_neither_frames_nor_requests(bench):
     bench.submit(lambda: 1 / 0)
     assert isinstance(bench.answers.get(timeout=WAIT), ZeroDivisionError)
     bench.worker.offer("camera", 2)
-    assert bench.next() == ("camera", 2)
+    assert bench.next() == [("camera", 2)]
 
 
 def test_too_many_requests_are_refused(bench):
@@ -117,20 +121,130 @@ def test_stopping_refuses_what_waits():
     assert bench.worker._frames == {}
 
 
-def test_the_rate_limit_spaces_the_frames_of_each_camera():
+@pytest.mark.parametrize("bench", [2], indirect=True)
+def test_frames_that_wait_at_the_same_time_are_processed_together(bench):
+    bench.worker.offer("a", 1)
+    assert bench.next() == [("a", 1)], "nothing waits for a batch to fill"
+    for camera, frame in (("a", 2), ("b", 1), ("a", 3), ("c", 1)):
+        bench.worker.offer(camera, frame)
+    bench.gate.release()
+    assert bench.next() == [("b", 1), ("c", 1)]
+    bench.gate.release()
+    assert bench.next() == [("a", 3)]
+    assert (bench.worker.processed, bench.worker.overtaken) == (4, 1)
+    assert bench.worker.counts == {"a": Counts(2, 1), "b": Counts(1, 0), "c": Counts(1, 0)}
+
+
+@pytest.mark.parametrize("bench", [3], indirect=True)
+def test_an_error_in_a_batch_is_told_once(bench):
+    bench.worker.offer("a", 1)
+    bench.next()
+    for camera, frame in (("a", "bad"), ("b", "bad"), ("c", 1)):
+        bench.worker.offer(camera, frame)
+    bench.gate.release(2)
+    assert len(bench.next()) == 3
+    assert "no such frame" in str(bench.errors.get(timeout=WAIT))
+    bench.worker.offer("a", 2)
+    assert bench.next() == [("a", 2)]
+    assert bench.errors.empty()
+
+
+@pytest.mark.parametrize("max_batch", [0, -1])
+def test_a_batch_of_no_frame_is_refused(max_batch):
+    with pytest.raises(ValueError, match=f"max_batch is {max_batch}; it must be at least 1"):
+        Worker(print, on_error=print, max_batch=max_batch)
+
+
+@pytest.fixture
+def clocked():
+    """Makes a worker without a thread, whose clock is the one number of the list beside it."""
     now = [0.0]
-    worker = Worker(lambda camera, frame: None, on_error=print, clock=lambda: now[0])
-    worker._running = True
+
+    def make(max_batch=1):
+        worker = Worker(print, on_error=print, max_batch=max_batch, clock=lambda: now[0])
+        worker._running = True
+        return worker, now
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "max_batch, batches",
+    [(1, ["a", "b", "c", "d", "a", "b", "c", "d"]), (2, ["ab", "cd", "ab", "cd"]),
+     (3, ["abc", "dab", "cda", "bcd", "abc"]), (4, ["abcd", "abcd"]), (9, ["abcd", "abcd"])],
+)
+def test_no_camera_starves_when_all_always_wait(clocked, max_batch, batches):
+    worker, now = clocked(max_batch)
+    for batch in batches:
+        for camera in "abcd":
+            worker.offer(camera, now[0])
+        assert "".join(camera for camera, _ in worker._next_frames()) == batch
+        now[0] += 1
+
+
+def test_a_slow_camera_has_its_turn_beside_fast_ones(clocked):
+    worker, now = clocked()
+    worker.set_rates(0, {"slow": 0.25})
+    taken = []
+    for _ in range(12):
+        for camera in ("fast", "slow"):
+            worker.offer(camera, now[0])
+        taken += worker._next_frames()
+        now[0] += 1
+    assert [moment for camera, moment in taken if camera == "slow"] == [1, 6, 11]
+    assert worker.counts["fast"].processed == 9
+
+
+def test_the_rate_limit_spaces_the_frames_of_each_camera(clocked):
+    worker, now = clocked()
     worker.max_rate = 2.0
     worker.offer("a", 1)
     assert worker._pause() == 0
-    assert worker._next_frame() == ("a", 1)
+    assert worker._next_frames() == [("a", 1)]
     assert worker._pause() is None
     now[0] = 0.1
     worker.offer("a", 2)
     assert worker._pause() == pytest.approx(0.4)
     worker.offer("b", 1)
     assert worker._pause() == 0
-    assert worker._next_frame() == ("b", 1)
+    assert worker._next_frames() == [("b", 1)]
     worker.max_rate = 0.0
     assert worker._pause() == 0
+
+
+def test_a_batch_holds_no_frame_before_it_is_due(clocked):
+    worker, now = clocked(max_batch=3)
+    worker.set_rates(2.0, {"b": 8.0, "c": 0.0})
+    assert (worker.max_rate, worker.max_rates) == (2.0, {"b": 8.0, "c": 0.0})
+    for moment, cameras in ((0, "abc"), (0.0625, "c"), (0.125, "cb"), (0.4375, "cb"), (0.5, "ca"), (0.5625, "cb")):
+        now[0] = moment
+        for camera in "abc":
+            worker.offer(camera, moment)
+        assert worker._pause() == 0
+        assert worker._next_frames() == [(camera, moment) for camera in cameras]
+
+
+def test_a_new_rate_counts_from_the_last_frame(clocked):
+    worker, now = clocked()
+    worker.max_rates = {"a": 0.5}
+    worker.offer("a", 1)
+    worker._next_frames()
+    worker.offer("a", 2)
+    for rates, pause in (({"a": 0.5}, 2), ({"a": 4.0}, 0.25), ({"a": 0.0}, 0), ({}, 1), ({"a": 1e-300}, None)):
+        worker.set_rates(1.0, rates)
+        assert worker._pause() == (threading.TIMEOUT_MAX if pause is None else pause)
+    worker.max_rate = 5.0
+    assert (worker.max_rate, worker.max_rates) == (5.0, {"a": 1e-300})
+
+
+@pytest.mark.parametrize(
+    "default, rates, sentence",
+    [(-1.0, {}, "max_rate is -1.0"), (math.nan, {}, "max_rate is nan"), (math.inf, {}, "max_rate is inf"),
+     (1.0, {"a": 1.0, "b": -2.0}, "the rate of camera 'b' is -2.0")],
+)
+def test_an_impossible_rate_is_refused_and_changes_nothing(default, rates, sentence):
+    worker = Worker(print, on_error=print)
+    worker.set_rates(3.0, {"a": 4.0})
+    with pytest.raises(ValueError, match=sentence):
+        worker.set_rates(default, rates)
+    assert (worker.max_rate, worker.max_rates) == (3.0, {"a": 4.0})

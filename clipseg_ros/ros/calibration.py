@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From camera_info messages to cameras, one for as long as the calibration stays the same."""
+from __future__ import annotations
+
+from sensor_msgs.msg import CameraInfo
+
+from clipseg_ros.perception.camera import Pinhole
+
+
+class Calibration:
+    """Remembers the last camera, so that its rays are computed once."""
+
+    def __init__(self) -> None:
+        self._key: tuple | None = None
+        self._camera: Pinhole | None = None
+
+    def camera(self, info: CameraInfo, size: tuple[int, int], *, rectified: bool) -> Pinhole:
+        """The camera that took an image of `size` (width, height).
+
+        Parameters
+        ----------
+        rectified : whether the image is free of distortion whatever the message says
+
+        Raises
+        ------
+        ValueError
+            If the calibration cannot be used, or belongs to images of another size.
+        """
+        roi = info.roi
+        key = (info.k.tobytes(), info.p.tobytes(), tuple(info.d), info.distortion_model, info.width, info.height,
+               info.binning_x, info.binning_y, roi.x_offset, roi.y_offset, roi.width, roi.height, rectified)
+        if key != self._key:
+            self._camera = Pinhole.from_camera_info(
+                info.k, info.width, info.height, d=info.d, model=info.distortion_model, p=info.p, rectified=rectified,
+                binning=(info.binning_x, info.binning_y), roi=(roi.x_offset, roi.y_offset, roi.width, roi.height))
+            self._key = key
+        if self._camera.size != size:
+            raise ValueError(f"camera_info describes images of {self._camera.size[0]}x{self._camera.size[1]} pixels, "
+                             f"but the image has {size[0]}x{size[1]}")
+        return self._camera

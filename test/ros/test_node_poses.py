@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real node with depth: every pixel of a small image matches, so the region is the whole picture."""
+from __future__ import annotations
+
+import math
+from array import array
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("clipseg_ros.srv")
+from geometry_msgs.msg import PoseArray, PoseStamped  # noqa: E402
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2  # noqa: E402
+from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
+
+from clipseg_ros.msg import SegmentedObjectArray  # noqa: E402
+from clipseg_ros.srv import Segment  # noqa: E402
+from pictures import message, noise, stamped  # noqa: E402
+
+pytestmark = pytest.mark.ros
+
+EVERYTHING = "everything=0.001"
+K = [50.0, 0.0, 21.5, 0.0, 50.0, 23.5, 0.0, 0.0, 1.0]
+POSITION = (0.4, 0.0, 2.0)
+"""Of the middle of a wall at 2 m, whose pixel is (31.5, 23.5)."""
+
+
+def wall(stamp: int, millimetres: int = 2000, *, shape=(48, 64), frame: str = "camera_optical") -> Image:
+    depth = np.full(shape, millimetres, np.uint16)
+    return stamped(message(depth, "16UC1", width=shape[1], height=shape[0]), stamp, frame=frame)
+
+
+def info(**changes) -> CameraInfo:
+    return CameraInfo(**{"width": 64, "height": 48, "k": K, **changes})
+
+
+def position(one) -> tuple[float, float, float]:
+    point = one.pose.pose.position
+    return point.x, point.y, point.z
+
+
+class Camera:
+    """Publishes what it is given on the topics of one camera and returns the first object that comes of it."""
+
+    def __init__(self, peer, topics: str, objects: list) -> None:
+        self._peer = peer
+        self._publishers = {kind: peer.node.create_publisher(message_type, f"{topics}/{name}", 10)
+                            for kind, (message_type, name) in {
+                                "image": (Image, "image"), "depth": (Image, "depth"),
+                                "compressed": (CompressedImage, "depth/compressedDepth"),
+                                "info": (CameraInfo, "camera_info")}.items()}
+        self._objects = objects
+
+    def show(self, stamp: int, wanted=lambda one: True, what: str = "an object", **messages):
+        image = noise(stamp)
+
+        def publish() -> None:
+            for kind, sent in messages.items():
+                self._publishers[kind].publish(sent)
+            self._publishers["image"].publish(image)
+
+        def found():
+            return next((array for array in reversed(self._objects) if array.header.stamp.sec == stamp
+                         and array.objects and wanted(array.objects[0])), None)
+        return self._peer.repeat(publish, found, what)
+
+    def close(self) -> None:
+        for publisher in self._publishers.values():
+            self._peer.node.destroy_publisher(publisher)
+
+
+@pytest.fixture
+def camera(peer, node):
+    """The camera of the shared node."""
+    peer.set_prompts(EVERYTHING)
+    with peer.listener(SegmentedObjectArray, "/clipseg/objects") as objects:
+        camera = Camera(peer, "", objects)
+        yield camera
+        camera.close()
+
+
+def test_depth_and_calibration_give_objects_a_pose(camera):
+    found = camera.show(60, lambda one: one.has_pose, "a pose", depth=wall(60), info=info())
+    one = found.objects[0]
+    assert (one.centroid_u, one.centroid_v) == pytest.approx((31.5, 23.5))
+    assert position(one) == pytest.approx(POSITION, abs=0.02)
+    # the wall faces the camera, and is 64 pixels of 4 cm wide
+    assert one.pose.pose.orientation.x == pytest.approx(1, abs=0.01)
+    assert (one.extent.x, one.extent.y, one.extent.z) == pytest.approx((2.56, 1.92, 0), abs=0.1)
+    bearing = np.array([one.bearing.x, one.bearing.y, one.bearing.z])
+    assert bearing == pytest.approx(np.array(POSITION) / np.linalg.norm(POSITION), abs=0.01)
+    assert one.pose.covariance[0] == pytest.approx(2.56 ** 2 / 12, rel=0.1)
+    assert found.pose_frame_id == "camera_optical"
+    assert one.track_id > 0
+
+
+def test_standard_messages_tell_the_same(peer, camera):
+    kinds = {"poses": PoseArray, "pose": PoseStamped, "markers": MarkerArray, "cloud": PointCloud2}
+    subscriptions = {name: peer.listener(kind, f"/clipseg/{name}") for name, kind in kinds.items()}
+    heard = {name: subscription.__enter__() for name, subscription in subscriptions.items()}
+    try:
+        def complete(_one) -> bool:
+            return all(any(self_stamp(message) == 61 for message in messages) for messages in heard.values())
+
+        def self_stamp(message) -> int:
+            return (message.markers[-1] if hasattr(message, "markers") else message).header.stamp.sec
+        camera.show(61, lambda one: one.has_pose and complete(one), "all messages", depth=wall(61), info=info())
+    finally:
+        for subscription in subscriptions.values():
+            subscription.__exit__(None, None, None)
+    pose = heard["pose"][-1].pose
+    assert (pose.position.x, pose.position.z) == pytest.approx((0.4, 2.0), abs=0.02)
+    assert heard["poses"][-1].poses[0].position.z == pytest.approx(2.0, abs=0.02)
+    markers = heard["markers"][-1].markers
+    assert markers[0].action == Marker.DELETEALL
+    assert any(marker.type == Marker.CUBE for marker in markers)
+    cloud = heard["cloud"][-1]
+    assert cloud.width * cloud.point_step == len(cloud.data) > 0
+    assert all(messages[-1].header.frame_id == "camera_optical" for name, messages in heard.items()
+               if name != "markers")
+
+
+def test_depth_of_another_resolution_is_resampled(camera):
+    found = camera.show(62, lambda one: one.has_pose, "a pose", depth=wall(62, shape=(24, 32)), info=info())
+    assert position(found.objects[0]) == pytest.approx(POSITION, abs=0.02)
+
+
+def test_changed_calibration_counts_from_the_next_frame_on(camera):
+    camera.show(63, lambda one: one.has_pose, "a pose", depth=wall(63), info=info())
+    longer = info(k=[100.0, *K[1:4], 100.0, *K[5:]])
+    found = camera.show(64, lambda one: one.has_pose and position(one)[0] < 0.3, "another pose", depth=wall(64),
+                        info=longer)
+    assert position(found.objects[0]) == pytest.approx((0.2, 0.0, 2.0), abs=0.02)
+
+
+@pytest.mark.parametrize(("stamp", "messages", "says"), [
+    (70, {"depth": wall(50), "info": info()}, "the nearest depth image of 50.000 s: that is -20.000 s away"),
+    (71, {"depth": wall(71, frame="depth_optical"), "info": info()}, "in the frame depth_optical, the image in camera_"),
+    (72, {"depth": wall(72, shape=(36, 64)), "info": info()}, "64x36 pixels and the image 64x48"),
+    (73, {"depth": wall(73), "info": info(width=32)}, "camera_info describes images of 32x48 pixels"),
+    (74, {"depth": wall(74), "info": info(k=[0.0] * 9)}, "the camera is not calibrated"),
+    (75, {"depth": wall(75), "info": info(d=[0.1], distortion_model="mystery")}, "'mystery' is unknown"),
+])
+def test_what_cannot_be_used_costs_the_pose_and_the_log_says_why(peer, node, camera, stamp, messages, says):
+    found = camera.show(stamp, lambda one: not one.has_pose and says in node.log, f"a warning: {says}", **messages)
+    one = found.objects[0]
+    assert math.isnan(position(one)[2])
+    assert math.isnan(one.extent.x)
+    # the direction is known as long as the calibration is
+    assert math.isnan(one.bearing.z) == ("camera" in says and "depth" not in says or "mystery" in says)
+
+
+def test_the_service_locates_too(peer, camera):
+    camera.show(65, lambda one: one.has_pose, "a pose", depth=wall(65), info=info())
+    newest = peer.call(Segment, "/clipseg/segment", prompts=[EVERYTHING])
+    assert newest.success, newest.message
+    assert newest.objects[0].has_pose
+    assert newest.pose_frame_id == "camera_optical"
+    given = peer.call(Segment, "/clipseg/segment", prompts=[EVERYTHING], image=noise(9), depth=wall(9, 1000),
+                      camera_info=info())
+    assert position(given.objects[0]) == pytest.approx((0.2, 0.0, 1.0), abs=0.02)
+    without = peer.call(Segment, "/clipseg/segment", prompts=[EVERYTHING], image=noise(9))
+    assert not without.objects[0].has_pose
+    for fields, says in [
+        ({"depth": wall(9)}, "there is depth but no camera_info"),
+        ({"depth": wall(9, frame="elsewhere"), "camera_info": info()}, "in the frame elsewhere"),
+        ({"camera_info": info(width=9)}, "images of 9x48 pixels"),
+    ]:
+        refused = peer.call(Segment, "/clipseg/segment", prompts=[EVERYTHING], image=noise(9), **fields)
+        assert not refused.success
+        assert says in refused.message
+
+
+def test_two_cameras_have_poses_of_their_own(peer, start_node):
+    process = start_node(namespace="/pair", parameters={
+        "cameras": "[front, left]", "prompts": f"['{EVERYTHING}']", "depth_transport": "compressed",
+        "max_rates": "[0.0, 50.0]"})
+    peer.wait_until_active(process, "/pair/clipseg")
+    cameras, stack = {}, []
+    for name in ("front", "left"):
+        listener = peer.listener(SegmentedObjectArray, f"/pair/clipseg/{name}/objects")
+        stack.append(listener)
+        cameras[name] = Camera(peer, f"/pair/{name}", listener.__enter__())
+    try:
+        for name, millimetres in (("front", 1000), ("left", 3000)):
+            png = cv2.imencode(".png", np.full((48, 64), millimetres, np.uint16))[1].tobytes()
+            depth = stamped(CompressedImage(format="16UC1; compressedDepth png", data=array("B", bytes(12) + png)), 5)
+            found = cameras[name].show(5, lambda one: one.has_pose, f"a pose of {name}", compressed=depth, info=info())
+            assert position(found.objects[0])[2] == pytest.approx(millimetres / 1000)
+        # without depth and calibration of its own a camera borrows none
+        alone = cameras["left"].show(40, lambda one: not one.has_pose, "an object without a pose")
+        assert not math.isnan(alone.objects[0].bearing.z)
+    finally:
+        for listener, camera in zip(stack, cameras.values()):
+            camera.close()
+            listener.__exit__(None, None, None)
+
+
+def test_a_target_frame_without_tf2_is_refused_when_the_node_is_configured(peer, start_node):
+    try:
+        import tf2_ros  # noqa: F401
+    except ImportError:
+        pass
+    else:
+        pytest.skip("tf2_ros is installed")
+    process = start_node(namespace="/aim", parameters={"target_frame": "map"})
+    peer.wait(lambda: "cannot be configured" in process.log, "the refusal")
+    assert "the target frame is map, but tf2_ros cannot be imported" in process.log
+    assert peer.state("/aim/clipseg") == "unconfigured"
+    assert peer.set_parameter("target_frame", "", "/aim/clipseg").successful
+    assert peer.change_state("configure", "/aim/clipseg")
+
+
+def test_without_tracking_numbers_are_0(peer, start_node):
+    process = start_node(namespace="/free", parameters={"tracking": "false", "prompts": f"['{EVERYTHING}']"})
+    peer.wait_until_active(process, "/free/clipseg")
+    with peer.listener(SegmentedObjectArray, "/free/clipseg/objects") as objects:
+        camera = Camera(peer, "/free", objects)
+        assert camera.show(5).objects[0].track_id == 0
+        camera.close()

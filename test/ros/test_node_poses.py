@@ -2,6 +2,7 @@
 """The real node with depth: every pixel of a small image matches, so the region is the whole picture."""
 from __future__ import annotations
 
+import contextlib
 import math
 from array import array
 
@@ -98,18 +99,15 @@ def test_depth_and_calibration_give_objects_a_pose(camera):
 
 def test_standard_messages_tell_the_same(peer, camera):
     kinds = {"poses": PoseArray, "pose": PoseStamped, "markers": MarkerArray, "cloud": PointCloud2}
-    subscriptions = {name: peer.listener(kind, f"/clipseg/{name}") for name, kind in kinds.items()}
-    heard = {name: subscription.__enter__() for name, subscription in subscriptions.items()}
-    try:
-        def complete(_one) -> bool:
-            return all(any(self_stamp(message) == 61 for message in messages) for messages in heard.values())
 
-        def self_stamp(message) -> int:
-            return (message.markers[-1] if hasattr(message, "markers") else message).header.stamp.sec
-        camera.show(61, lambda one: one.has_pose and complete(one), "all messages", depth=wall(61), info=info())
-    finally:
-        for subscription in subscriptions.values():
-            subscription.__exit__(None, None, None)
+    def stamp_of(message) -> int:
+        return (message.markers[-1] if hasattr(message, "markers") else message).header.stamp.sec
+
+    with contextlib.ExitStack() as stack:
+        heard = {name: stack.enter_context(peer.listener(kind, f"/clipseg/{name}")) for name, kind in kinds.items()}
+        camera.show(61, lambda one: one.has_pose and all(any(stamp_of(message) == 61 for message in messages)
+                                                         for messages in heard.values()),
+                    "all messages", depth=wall(61), info=info())
     pose = heard["pose"][-1].pose
     assert (pose.position.x, pose.position.z) == pytest.approx((0.4, 2.0), abs=0.02)
     assert heard["poses"][-1].poses[0].position.z == pytest.approx(2.0, abs=0.02)
@@ -178,24 +176,28 @@ def test_two_cameras_have_poses_of_their_own(peer, start_node):
         "cameras": "[front, left]", "prompts": f"['{EVERYTHING}']", "depth_transport": "compressed",
         "max_rates": "[0.0, 50.0]"})
     peer.wait_until_active(process, "/pair/clipseg")
-    cameras, stack = {}, []
-    for name in ("front", "left"):
-        listener = peer.listener(SegmentedObjectArray, f"/pair/clipseg/{name}/objects")
-        stack.append(listener)
-        cameras[name] = Camera(peer, f"/pair/{name}", listener.__enter__())
-    try:
+
+    def encoded(millimetres: int) -> CompressedImage:
+        png = cv2.imencode(".png", np.full((48, 64), millimetres, np.uint16))[1].tobytes()
+        return stamped(CompressedImage(format="16UC1; compressedDepth png", data=array("B", bytes(12) + png)), 5)
+
+    with contextlib.ExitStack() as stack:
+        cameras = {}
+        for name in ("front", "left"):
+            objects = stack.enter_context(peer.listener(SegmentedObjectArray, f"/pair/clipseg/{name}/objects"))
+            cameras[name] = Camera(peer, f"/pair/{name}", objects)
+            stack.callback(cameras[name].close)
+        # depth without a calibration gives neither pose nor direction
+        blind = cameras["front"].show(5, lambda one: "there is depth, but no camera_info" in process.log, "a warning",
+                                      compressed=encoded(1000))
+        assert math.isnan(blind.objects[0].bearing.z)
         for name, millimetres in (("front", 1000), ("left", 3000)):
-            png = cv2.imencode(".png", np.full((48, 64), millimetres, np.uint16))[1].tobytes()
-            depth = stamped(CompressedImage(format="16UC1; compressedDepth png", data=array("B", bytes(12) + png)), 5)
-            found = cameras[name].show(5, lambda one: one.has_pose, f"a pose of {name}", compressed=depth, info=info())
+            found = cameras[name].show(5, lambda one: one.has_pose, f"a pose of {name}", info=info(),
+                                       compressed=encoded(millimetres))
             assert position(found.objects[0])[2] == pytest.approx(millimetres / 1000)
-        # without depth and calibration of its own a camera borrows none
+        # without depth of its own at that time a camera borrows none
         alone = cameras["left"].show(40, lambda one: not one.has_pose, "an object without a pose")
         assert not math.isnan(alone.objects[0].bearing.z)
-    finally:
-        for listener, camera in zip(stack, cameras.values()):
-            camera.close()
-            listener.__exit__(None, None, None)
 
 
 def test_a_target_frame_without_tf2_is_refused_when_the_node_is_configured(peer, start_node):

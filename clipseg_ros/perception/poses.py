@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clipseg_ros.perception.surface import masked_mean
 from clipseg_ros.perception.transforms import Transform, matrices_to_quaternions, multiply_quaternions
 
 _NEAR = 1 / 3
@@ -89,10 +90,9 @@ def moved(pose: Pose, transform: Transform) -> Pose:
 
 def _moments(points: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(n, 3) means and (n, 3, 3) covariances of the points that count."""
-    count = kept.sum(axis=1)[:, None]
-    means = (points * kept[..., None]).sum(axis=1) / count
+    means = masked_mean(points, kept)
     offsets = (points - means[:, None]) * kept[..., None]
-    return means, offsets.transpose(0, 2, 1) @ offsets / count[..., None]
+    return means, offsets.transpose(0, 2, 1) @ offsets / kept.sum(axis=1)[:, None, None]
 
 
 def _normals(points: np.ndarray, kept: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -100,7 +100,8 @@ def _normals(points: np.ndarray, kept: np.ndarray, positions: np.ndarray) -> tup
     distances = np.linalg.norm(positions, axis=1, keepdims=True)
     to_camera = np.where(distances > 0, -positions / np.maximum(distances, 1e-300), _TO_CAMERA)
     wanted = np.maximum((kept.sum(axis=1) * _NEAR).astype(int), _FEWEST_FOR_A_NORMAL)
-    away = np.where(kept, ((points - positions[:, None]) ** 2).sum(axis=2), np.inf)
+    offsets = points - positions[:, None]
+    away = np.where(kept, np.einsum("nkd,nkd->nk", offsets, offsets), np.inf)
     limit = np.take_along_axis(np.sort(away, axis=1), np.minimum(wanted, away.shape[1])[:, None] - 1, axis=1)
     near = kept & (away <= limit)
     count = near.sum(axis=1)

@@ -63,7 +63,7 @@ def test_topics_and_services_are_those_of_the_node() -> None:
                         continue  # only with the transport compressed
                     if cells[0].startswith("vision_msgs/") and not detections.available():
                         continue
-                    topic = name.replace("~", "/clipseg") if name.startswith("~") else f"/{name}"
+                    topic = name.replace("~", "/clipseg") if name.startswith("~") else f"/{name.lstrip('/')}"
                     assert types.get(topic) == cells[0], f"{heading} {topic}"
         finally:
             node.destroy_node()

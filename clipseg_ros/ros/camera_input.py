@@ -61,6 +61,7 @@ class CameraInput:
         self._info: CameraInfo | None = None
         self._calibration = Calibration()
         self._heard = time.monotonic()
+        self._published = False
 
         def subscribe(message_type: type, topic: str, callback: Callable) -> AdaptiveSubscription:
             return AdaptiveSubscription(node, message_type, topic, callback, reports=reports)
@@ -80,17 +81,21 @@ class CameraInput:
 
     def check(self) -> None:
         """Follow the publishers' quality of service and say why no image arrives. Call it now and again."""
-        publishers = self._images.check()
+        self._published = bool(self._images.check())
         self._infos.check()
         self._depths.check()
+        if self.silence:
+            self._reports.warn(f"{self.topic}: {self.silence}")
+
+    @property
+    def silence(self) -> str:
+        """Why no image arrives; empty while they do."""
         silent = time.monotonic() - self._heard
         if silent < SILENCE:
-            return
-        if publishers:
-            self._reports.warn(f"{self.topic}: no image has arrived for {silent:.0f} s, "
-                               "although something publishes there")
-        else:
-            self._reports.warn(f"{self.topic}: nothing publishes images there; remap `image` to the camera's topic")
+            return ""
+        if self._published:
+            return f"no image has arrived for {silent:.0f} s, although something publishes there"
+        return "nothing publishes images there; remap `image` to the camera's topic"
 
     def destroy(self) -> None:
         """Stop listening. The newest frame stays."""

@@ -18,6 +18,7 @@ from clipseg_ros.clipseg import Segmenter
 from clipseg_ros.msg import Prompts
 from clipseg_ros.ros import detections
 from clipseg_ros.ros.camera_input import CameraInput, Frame
+from clipseg_ros.ros.diagnostics import PERIOD, Diagnostics
 from clipseg_ros.ros.parameters import SPECS, Parameters, parse_list
 from clipseg_ros.ros.pipeline import Pipeline
 from clipseg_ros.ros.prompt_input import PromptInput
@@ -48,6 +49,8 @@ class ClipsegNode(LifecycleNode):
         self._enabled = True
         self._unknown_words = ""
         self._check_timer = None
+        self._report_timer = None
+        self._diagnostics: Diagnostics | None = None
         self._store = PromptStore(threshold=SPECS["threshold"].default)
         self._prompt_input = PromptInput(self, "~/prompt", self._on_prompt)
         self._settings = Parameters(self, frozen=lambda: self._pipeline is not None, apply=self._apply)
@@ -150,14 +153,19 @@ class ClipsegNode(LifecycleNode):
         self._worker.set_rates(self._settings["max_rate"], self._settings.max_rates)
         self._worker.start()
         self._prompt_input.start()
+        self._diagnostics = Diagnostics(self, hardware=str(pipeline.segmenter.device))
         self._check_timer = self.create_timer(CHECK_PERIOD, self._check_publishers, clock=self._steady)
+        self._report_timer = self.create_timer(PERIOD, self._report, clock=self._steady)
 
     def _stop(self) -> None:
         """Undo `on_activate`; nothing happens where it was not called."""
         self._prompt_input.stop()
-        if self._check_timer is not None:
-            self.destroy_timer(self._check_timer)
-            self._check_timer = None
+        for timer in filter(None, (self._check_timer, self._report_timer)):
+            self.destroy_timer(timer)
+        self._check_timer = self._report_timer = None
+        if self._diagnostics is not None:
+            self._diagnostics.destroy()
+            self._diagnostics = None
         if self._worker is not None:
             self._worker.stop()
             if self.context.ok():
@@ -205,6 +213,10 @@ class ClipsegNode(LifecycleNode):
         for camera in self._pipeline.inputs.values():
             camera.check()
         self._prompt_input.check()
+
+    def _report(self) -> None:
+        inputs = self._pipeline.inputs
+        self._diagnostics.publish(self._worker.counts, self._pipeline.times, lambda camera: inputs[camera].silence)
 
     def _on_processing_error(self, error: Exception) -> None:
         """A frame could not be processed for another reason than a faulty image; in the worker's thread."""

@@ -2,6 +2,7 @@
 """From frames to their published results."""
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from clipseg_ros.clipseg import Segmenter
 from clipseg_ros.perception.poses import moved
 from clipseg_ros.ros.camera_input import CameraInput, Frame
 from clipseg_ros.ros.depth_input import seconds
+from clipseg_ros.ros.diagnostics import FrameTimes
 from clipseg_ros.ros.findings import Findings
 from clipseg_ros.ros.follower import Follower
 from clipseg_ros.ros.frame_result import FrameResult
@@ -52,6 +54,8 @@ class Pipeline:
                            for name in names} if parameters["tracking"] else {}
         self._outputs = {name: Outputs(node, prefix=prefix) for name, prefix in self.prefixes.items()}
         self._inputs: dict[str, CameraInput] = {}
+        self._clock = node.get_clock()
+        self.times = {name: FrameTimes() for name in names}
 
     @property
     def segmenter(self) -> Segmenter:
@@ -81,12 +85,16 @@ class Pipeline:
         frames = [(camera, frame) for camera, frame in frames if self._is_readable(camera, frame)]
         if not frames:
             return
+        start = time.monotonic()
         results = self.look([frame.rgb for _, frame in frames], self._store.active(),
                             cameras=[camera for camera, _ in frames])
+        network = time.monotonic() - start
         for (camera, frame), result in zip(frames, results, strict=True):
             self._outputs[camera].publish(
                 result, frame.header, lambda camera=camera, frame=frame, result=result: self._follow(
                     camera, self.find(result, frame.header, self.view(camera, frame))))
+            age = self._clock.now().nanoseconds * 1e-9 - seconds(frame.header)
+            self.times[camera].record(age=age, network=network)
 
     def look(self, images: Sequence[np.ndarray], active: ActivePrompts, *, cameras: Sequence[str]) -> list[FrameResult]:
         """Run the network on (H, W, 3) uint8 RGB images; `cameras` names the cache of each one's features."""

@@ -7,6 +7,8 @@ import pytest
 
 pytest.importorskip("rclpy")
 pytest.importorskip("clipseg_ros.srv")
+from rclpy.clock import Clock  # noqa: E402
+
 from clipseg_ros.clipseg import Segmenter  # noqa: E402
 from clipseg_ros.clipseg.model import SMALL, CLIPSeg  # noqa: E402
 from clipseg_ros.ros.camera_input import Frame  # noqa: E402
@@ -27,6 +29,9 @@ PARAMETERS = {**{name: spec.default for name, spec in SPECS.items()}, "cameras":
 
 class Node:
     """Makes publishers to which nobody listens, and services that nobody calls."""
+
+    def get_clock(self):
+        return Clock()
 
     def create_lifecycle_publisher(self, *_, **__):
         return SimpleNamespace(get_subscription_count=lambda: 0)

@@ -16,6 +16,7 @@ COLOURS = np.array([(0, 158, 255), (255, 149, 0), (0, 200, 83), (255, 64, 129), 
 _FILL = 0.45
 _PALETTE = np.zeros((256, 1, 3), np.uint8)
 _PALETTE[:NO_PROMPT, 0] = COLOURS[np.arange(NO_PROMPT) % len(COLOURS)]
+_NEIGHBOURS = np.ones((3, 3), np.uint8)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -56,13 +57,18 @@ def draw_overlay(image: np.ndarray, probabilities: np.ndarray, thresholds: Seque
 
 def _tint(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Fill every labelled pixel with its prompt's colour, faintly, and the border of each area in full."""
-    colours = cv2.applyColorMap(labels, _PALETTE)
-    filled = cv2.addWeighted(image, 1 - _FILL, colours, _FILL, 0)
     picture = image.copy()
     inside = union_mask(labels)
-    cv2.copyTo(filled, inside, picture)
-    border = cv2.morphologyEx(labels, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    cv2.copyTo(colours, cv2.min(to_mask(border > 0), inside), picture)
+    x, y, width, height = cv2.boundingRect(inside)
+    if not width:
+        return picture
+    # The border of an area is seen from the pixels around it.
+    box = slice(max(y - 1, 0), y + height + 1), slice(max(x - 1, 0), x + width + 1)
+    labels, inside, target = labels[box], inside[box], picture[box]
+    colours = cv2.applyColorMap(labels, _PALETTE)
+    cv2.copyTo(cv2.addWeighted(target, 1 - _FILL, colours, _FILL, 0), inside, target)
+    border = cv2.morphologyEx(labels, cv2.MORPH_GRADIENT, _NEIGHBOURS)
+    cv2.copyTo(colours, cv2.min(to_mask(border > 0), inside), target)
     return picture
 
 

@@ -46,8 +46,9 @@ class Cameras:
         self._clock = node.get_clock()
         self._publishers = [node.create_publisher(Image, f"/{name}/image", 1) for name in names]
         generator = np.random.default_rng(0)
+        # Never the same one twice running: a frame that equals the one before is not encoded again.
         self._pictures = [to_image(generator.integers(0, 256, (size[1], size[0], 3), np.uint8), "rgb8", Header())
-                          for _ in names]
+                          for _ in range(len(names) + 1)]
         self._pause = 1.0 / (rate * len(names))
         self._end = threading.Event()
         self.sent = 0
@@ -56,10 +57,9 @@ class Cameras:
     def _run(self) -> None:
         due = time.monotonic()
         while not self._end.is_set():
-            index = self.sent % len(self._publishers)
-            picture = self._pictures[index]
+            picture = self._pictures[self.sent % len(self._pictures)]
             picture.header.stamp = self._clock.now().to_msg()
-            self._publishers[index].publish(picture)
+            self._publishers[self.sent % len(self._publishers)].publish(picture)
             self.sent += 1
             due = max(due + self._pause, time.monotonic() - 1.0)
             self._end.wait(max(due - time.monotonic(), 0))

@@ -56,15 +56,22 @@ class Decoder(nn.Module):
         grid : (rows, cols) of patches.
         embeddings : (P, embed_dim) for all images alike, or (B, P, embed_dim). They are not normalised.
         """
-        batch = activations[0].shape[0]
+        return self.paint(self.reduce(activations), grid, embeddings)
+
+    def reduce(self, activations: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return (B, 1 + rows * cols, reduce_dim) for each layer, deepest first: the same for every prompt."""
+        return tuple(reduce(activation) for activation, reduce in zip(reversed(activations), self.reduces))
+
+    def paint(self, reduced: Sequence[Tensor], grid: tuple[int, int], embeddings: Tensor) -> Tensor:
+        """Return the logits of `forward` from what `reduce` returned."""
+        batch = reduced[0].shape[0]
         if embeddings.dim() == 2:
             embeddings = embeddings.expand(batch, -1, -1)
         prompts = embeddings.shape[1]
         tokens = None
-        deepest_first = zip(reversed(activations), self.reduces, self.layers)
-        for index, (activation, reduce, layer) in enumerate(deepest_first):
-            reduced = reduce(activation).unsqueeze(1)  # (B, 1, tokens, reduce_dim): the same for every prompt
-            tokens = reduced if tokens is None else reduced + tokens
+        for index, (activation, layer) in enumerate(zip(reduced, self.layers)):
+            activation = activation.unsqueeze(1)  # (B, 1, tokens, reduce_dim)
+            tokens = activation if tokens is None else activation + tokens
             if index == self.conditional_layer:
                 tokens = self.film_mul(embeddings).unsqueeze(2) * tokens + self.film_add(embeddings).unsqueeze(2)
             tokens = layer(tokens.flatten(0, 1)).unflatten(0, tokens.shape[:2])

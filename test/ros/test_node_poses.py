@@ -222,3 +222,34 @@ def test_without_tracking_numbers_are_0(peer, start_node):
         camera = Camera(peer, "/free", objects)
         assert camera.show(5).objects[0].track_id == 0
         camera.close()
+
+
+def test_poses_in_a_target_frame(peer, start_node):
+    pytest.importorskip("tf2_ros")
+    from geometry_msgs.msg import TransformStamped
+    from rclpy.qos import DurabilityPolicy, QoSProfile
+    from tf2_msgs.msg import TFMessage
+
+    process = start_node(namespace="/aim", parameters={"target_frame": "map", "prompts": f"['{EVERYTHING}']"})
+    peer.wait_until_active(process, "/aim/clipseg")
+    latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    with contextlib.ExitStack() as stack:
+        objects = stack.enter_context(peer.listener(SegmentedObjectArray, "/aim/clipseg/objects"))
+        camera = Camera(peer, "/aim", objects)
+        stack.callback(camera.close)
+        lost = camera.show(5, lambda one: "cannot be transformed to map" in process.log, "tf2's reason",
+                           depth=wall(5), info=info())
+        assert lost.pose_frame_id == "map"
+        assert not lost.objects[0].has_pose
+        assert not math.isnan(lost.objects[0].bearing.z)
+        # the camera looks along x of the map, from 1 m above its origin
+        optical = TransformStamped(child_frame_id="camera_optical")
+        optical.header.frame_id = "map"
+        optical.transform.translation.z = 1.0
+        turn = optical.transform.rotation
+        turn.x, turn.y, turn.z, turn.w = -0.5, 0.5, -0.5, 0.5
+        static = stack.enter_context(peer.publisher(TFMessage, "/tf_static", latched))
+        static.publish(TFMessage(transforms=[optical]))
+        found = camera.show(6, lambda one: one.has_pose, "a pose", depth=wall(6), info=info())
+    assert position(found.objects[0]) == pytest.approx((2.0, -0.4, 1.0), abs=0.02)
+    assert (found.header.frame_id, found.pose_frame_id) == ("camera_optical", "map")

@@ -35,6 +35,8 @@ _SIGMA = 1.4826
 _HARMLESS = 0.01
 """Deviations below this share of the depth are no reason to drop a point."""
 _ROUNDS = 3
+_FARTHEST = 1e4
+"""Metres from which on a point is none."""
 _FEWEST_FOR_A_PLANE = 8
 
 
@@ -110,6 +112,8 @@ def visible_surfaces(regions: Sequence[Region], depth: np.ndarray, camera: Pinho
     points = np.empty((*z.shape, 3))
     points[..., :2] = camera.rays.reshape(-1, 2).take(places, axis=0) * z[..., None]
     points[..., 2] = z
+    # A calibration that makes no sense leads anywhere, also to infinity.
+    kept &= np.abs(points).max(axis=2) < _FARTHEST
     return Surfaces(points, pixels, kept, shift)
 
 

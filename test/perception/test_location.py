@@ -83,6 +83,18 @@ def test_a_region_at_the_images_edge_has_an_interior_point():
     assert interior_point(region(mask))[0] == (4.0, 4.0)
 
 
+@pytest.mark.parametrize("camera", [
+    Pinhole(1e-300, 500.0, 319.5, 239.5, (640, 480)),
+    Pinhole(500.0, 500.0, 1e300, 239.5, (640, 480)),
+    Pinhole(500.0, 500.0, 319.5, 239.5, (640, 480), (1e9, -1e9, 1e9, 1e9, 1e9)),
+    Pinhole(500.0, 500.0, 319.5, 239.5, (640, 480), (9e9, 9e9, 9e9, 9e9), fisheye=True),
+])
+def test_a_calibration_that_makes_no_sense_does_no_harm(camera):
+    with np.errstate(all="ignore"):
+        found = locate(region(ring()), camera, np.full((480, 640), 2.0, np.float32))
+    assert found.pose is None or np.isfinite(found.pose.position).all()
+
+
 def test_an_unknown_point_is_refused():
     with pytest.raises(ValueError, match="'middle'.*centroid, interior"):
         locate(region(ring()), CAMERA, point="middle")

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import copy
+import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from threading import RLock
 from typing import Union
@@ -15,18 +15,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clipseg_ros.clipseg import onednn
-from clipseg_ros.clipseg.device import pick_device, pick_precision
+from clipseg_ros.clipseg.backend import Backend, TorchBackend, input_pixels, pick_side, place
+from clipseg_ros.clipseg.device import Setting, settle
 from clipseg_ros.clipseg.model import CLIPSeg, ImageFeatures
-from clipseg_ros.clipseg.preprocessing import check_image, normalise, squash
+from clipseg_ros.clipseg.preprocessing import check_image
 from clipseg_ros.clipseg.prompts import Prompt, as_prompts, engineer_visual_prompt
+from clipseg_ros.clipseg.runtimes import require
 from clipseg_ros.clipseg.tokenizer import Tokenizer
+from clipseg_ros.clipseg.unchanged import UnchangedScene
 
 Prompts = Union[str, Prompt, Iterable[Union[str, Prompt]]]
 
 PROMPTS_KEPT = 512
 CAMERAS_KEPT = 8
 PROMPTS_AT_ONCE = 8
+
+_log = logging.getLogger(__name__)
 
 
 class Segmenter:
@@ -47,9 +51,24 @@ class Segmenter:
         "auto" (the first GPU, otherwise the CPU), "cpu", "cuda" or "cuda:1".
     precision :
         "auto" (float16 on a GPU, float32 on a CPU), "float32", "bfloat16" or "float16". On a CPU float16 rounds the
-        weights and computes in float32, because PyTorch's float16 is many times slower there.
+        weights and computes in float32, because PyTorch's float16 is many times slower there. Other backends refuse
+        what the processor lacks; "int8" (onnxruntime alone) makes the image encoder's matrix products int8.
+    backend :
+        What runs the network: "torch", or on the CPU "openvino" or "onnxruntime", extras of this package. These are
+        given the network as ONNX, which is exported and compared with PyTorch on first use and kept in the user's
+        cache. Prompts are embedded in PyTorch all the same.
+    input_size :
+        Side in pixels to which pictures are squashed, a multiple of the patch size; 0 for the weights' own. Smaller
+        is faster and coarser. Example pictures keep the weights' size.
+    unchanged :
+        When the features of a camera's last encoded frame are used again for one that looks the same; by default only
+        for one that equals it pixel by pixel.
     name, trained :
         What was loaded, for people; an untrained network finds nothing.
+    progress :
+        Told, in sentences, what takes long and what was measured; None for Python's logging.
+
+    Raises ValueError for settings that are unknown or do not go together, ImportError for a missing package.
     """
 
     def __init__(
@@ -59,13 +78,17 @@ class Segmenter:
         *,
         device: str | torch.device = "auto",
         precision: str | torch.dtype = "auto",
+        backend: str = "torch",
+        input_size: int = 0,
+        unchanged: UnchangedScene | None = None,
         name: str = "custom",
         trained: bool = True,
+        progress: Callable[[str], None] | None = None,
     ) -> None:
-        self._device = pick_device(device)
-        self._precision = pick_precision(precision, self._device)
-        self._model = _place(model, self._device, self._precision)
-        self._dtype = self._model.clip.visual.conv1.weight.dtype
+        self._setting = settle(backend, device, precision)
+        self._side = pick_side(model, input_size)
+        self._model, self._backend = _prepare(model, self._setting, self._side, progress or _log.info)
+        self._unchanged = unchanged
         self._tokenizer = tokenizer or Tokenizer(model.context_length, model.config.token_ids)
         self._name = name
         self._trained = trained
@@ -80,22 +103,26 @@ class Segmenter:
         *,
         device: str | torch.device = "auto",
         precision: str | torch.dtype = "auto",
+        backend: str = "torch",
+        input_size: int = 0,
+        unchanged: UnchangedScene | None = None,
         allow_download: bool = False,
+        progress: Callable[[str], None] | None = None,
     ) -> Segmenter:
         """Return a segmenter with the weights that a path or a name stands for.
 
         Names are "demo" (bundled, a simulated home), "published" (CIDAS/clipseg-rd64-refined), "untrained" and what
-        `clipseg weights list` shows; only with `allow_download` are they fetched from the network. Raises ValueError
-        (CheckpointError among them) and OSError, each with one sentence.
+        `clipseg weights list` shows; only with `allow_download` are they fetched from the network. The rest is as for
+        the class. Raises ValueError (CheckpointError among them), OSError and ImportError, each with one sentence.
         """
         from clipseg_ros.clipseg.checkpoints import load_checkpoint
 
-        picked = pick_device(device)
-        pick_precision(precision, picked)
+        setting = settle(backend, device, precision)
+        if backend != "torch":
+            require(backend, setting.precision)
         checkpoint = load_checkpoint(weights, allow_download=allow_download)
-        return cls(
-            checkpoint.model, device=picked, precision=precision, name=checkpoint.name, trained=checkpoint.trained
-        )
+        return cls(checkpoint.model, input_size=input_size, unchanged=unchanged, name=checkpoint.name,
+                   trained=checkpoint.trained, progress=progress, **setting._asdict())
 
     @property
     def name(self) -> str:
@@ -110,17 +137,22 @@ class Segmenter:
     @property
     def device(self) -> torch.device:
         """Where the network runs."""
-        return self._device
+        return self._setting.device
+
+    @property
+    def backend(self) -> str:
+        """What runs the network: torch, openvino or onnxruntime."""
+        return self._setting.backend
 
     @property
     def precision(self) -> str:
-        """Number format of the network: float32, bfloat16 or float16. Results are float32 whatever it is."""
-        return str(self._precision).removeprefix("torch.")
+        """Number format of the network: float32, bfloat16, float16 or int8. Results are float32 whatever it is."""
+        return self._setting.precision
 
     @property
     def input_size(self) -> tuple[int, int]:
         """(h, w) in pixels to which pictures are squashed, the size of the logits."""
-        return (self._model.config.image_size,) * 2
+        return (self._side, self._side)
 
     def segment(
         self, image: np.ndarray | Sequence[np.ndarray], prompts: Prompts, *, camera: str | Sequence[str] = ""
@@ -178,8 +210,8 @@ class Segmenter:
         height, width = self.input_size
         frame = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
         with self._lock, torch.inference_mode():
-            features = self._encode([frame])
-            logits = self._model.decode(features, self._embed_texts([Prompt("warm up")]))
+            features = self._backend.encode([frame])
+            logits = self._backend.decode(features, self._embed_texts([Prompt("warm up")]))
             finite = bool(torch.isfinite(logits).all())
         if not finite:
             raise ValueError(f"the weights {self._name!r} overflow in {self.precision}; float32 or bfloat16 may do")
@@ -192,33 +224,32 @@ class Segmenter:
         embeddings = self._embed(prompts)
         if not prompts or not images:
             return torch.empty((len(images), len(prompts), *self.input_size))
-        features = self._encode(images) if cameras is None else self._features(images, cameras)
+        features = self._backend.encode(images) if cameras is None else self._features(images, cameras)
         # A few prompts at a time: their hidden layers stay in the processor's cache, and memory does not grow.
-        maps = [self._model.decode(features, some) for some in embeddings.split(PROMPTS_AT_ONCE)]
-        return (maps[0] if len(maps) == 1 else torch.cat(maps, dim=1)).float()
+        maps = [self._backend.decode(features, some) for some in embeddings.split(PROMPTS_AT_ONCE)]
+        return maps[0] if len(maps) == 1 else torch.cat(maps, dim=1)
 
     def _features(self, images: list[np.ndarray], cameras: list[str]) -> ImageFeatures:
-        """The encoded frames: those that equal their camera's last one pixel by pixel from the cache, the rest anew."""
+        """The encoded frames: those that equal their camera's last encoded one from the cache, the rest anew."""
         known = [self._frames.get(camera) for camera in cameras]
-        new = [index for index, (last, image) in enumerate(zip(known, images))
-               if last is None or not np.array_equal(last[0], image)]
+        new = [index for index, (camera, last, image) in enumerate(zip(cameras, known, images))
+               if last is None or not self._is_known(camera, last[0], image)]
         if new:
             frames = [np.array(images[index], order="C") for index in new]
-            encoded = self._encode(frames)
+            encoded = self._backend.encode(frames)
             for index, frame, features in zip(new, frames, encoded.split()):
                 known[index] = (frame, features)
+                if self._unchanged is not None:
+                    self._unchanged.encoded(cameras[index], frame)
         for camera, last in zip(cameras, known):
             _remember(self._frames, camera, last, CAMERAS_KEPT)
         return encoded if len(new) == len(images) else ImageFeatures.join([features for _, features in known])
 
-    def _encode(self, images: Sequence[np.ndarray]) -> ImageFeatures:
-        return self._model.encode_image(self._pixels(images, self.input_size))
-
-    def _pixels(self, images: Sequence[np.ndarray], size: tuple[int, int]) -> Tensor:
-        """(B, 3, *size) normalised, in the network's precision, on its device."""
-        config = self._model.config
-        pixels = torch.stack([squash(image, size) for image in images]).to(self._device)
-        return normalise(pixels, config.image_mean, config.image_std).to(self._dtype)
+    def _is_known(self, camera: str, last: np.ndarray, image: np.ndarray) -> bool:
+        """Whether the features of the camera's last encoded frame do for this one."""
+        if np.array_equal(last, image):
+            return True
+        return self._unchanged is not None and self._unchanged.holds(camera, image)
 
     def _embed(self, prompts: list[Prompt]) -> Tensor:
         """Embeddings (n, D) of the prompts, each computed once."""
@@ -229,7 +260,7 @@ class Segmenter:
         for key, row in found.items():
             _remember(self._embeddings, key, row, PROMPTS_KEPT)
         if not prompts:
-            return torch.empty((0, self._model.config.clip["embed_dim"]), device=self._device, dtype=self._dtype)
+            return torch.empty((0, self._model.config.clip["embed_dim"]))
         return torch.stack([found[prompt.key] for prompt in prompts])
 
     def _embed_new(self, prompts: list[Prompt]) -> list[Tensor]:
@@ -244,7 +275,7 @@ class Segmenter:
         if not prompts:
             return []
         phrases = [prompt.phrases for prompt in prompts]
-        tokens = self._tokenizer([phrase for group in phrases for phrase in group]).to(self._device)
+        tokens = self._tokenizer([phrase for group in phrases for phrase in group]).to(self.device)
         rows = self._model.encode_text(tokens).split([len(group) for group in phrases])
         return torch.stack([group.mean(dim=0) for group in rows])
 
@@ -254,17 +285,21 @@ class Segmenter:
         config = self._model.config
         pictures = [engineer_visual_prompt(prompt.image, prompt.mask, mean=config.image_mean) for prompt in prompts]
         size = (config.visual_prompt_size or config.image_size,) * 2
-        return self._model.encode_visual_prompt(self._pixels(pictures, size))
+        return self._model.encode_visual_prompt(input_pixels(self._model, pictures, size))
 
 
-def _place(model: CLIPSeg, device: torch.device, precision: torch.dtype) -> CLIPSeg:
-    """The network for inference on `device`; float32 on a CPU also stands in for float16."""
-    if precision != torch.float32:
-        model = copy.deepcopy(model).to(device=device, dtype=precision)
-    if device.type == "cuda" or precision == torch.bfloat16:
-        return model.to(device).eval()
-    model = model.to(device=device, dtype=torch.float32).eval()
-    return onednn.pack(model) if onednn.is_available() else model
+def _prepare(
+    model: CLIPSeg, setting: Setting, side: int, progress: Callable[[str], None]
+) -> tuple[CLIPSeg, Backend]:
+    """The network that embeds the prompts, and what runs the rest of it."""
+    if setting.backend == "torch":
+        placed = place(model, setting.device, getattr(torch, setting.precision))
+        return placed, TorchBackend(placed, (side, side))
+    from clipseg_ros.clipseg.exports import Exporter
+
+    placed = place(model, setting.device, torch.float32)
+    exporter = Exporter(model, side=side, backend=setting.backend, precision=setting.precision, progress=progress)
+    return placed, exporter.open_cached()
 
 
 def _as_list(image: np.ndarray | Sequence[np.ndarray]) -> list[np.ndarray]:

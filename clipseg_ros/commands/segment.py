@@ -30,7 +30,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         "(default: demo)")
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--precision", default="auto", metavar="P",
-                        help="auto, float32, bfloat16 or float16 (default: auto, float16 on a GPU, float32 on a CPU)")
+                        help="auto, float32, bfloat16, float16 or int8 (default: auto, float16 on a GPU, float32 on a "
+                        "CPU); int8 with onnxruntime alone")
+    parser.add_argument("--backend", default="torch", metavar="B",
+                        help="torch, or on the CPU openvino or onnxruntime (default: torch)")
+    parser.add_argument("--input-size", type=int, default=0, metavar="N", help="side in pixels to which pictures are "
+                        "squashed, smaller is faster and coarser (default: the weights' own)")
     parser.add_argument("--threshold", type=_probability, default=0.5, metavar="T",
                         help="probability from which a pixel is counted and drawn (default: 0.5)")
     parser.add_argument("--allow-download", action="store_true", help="fetch published weights that are not here yet")
@@ -56,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
     first = read_image(args.pictures[0])
     names, prompts = _prompts(args)
     segmenter = Segmenter.load(
-        args.weights, device=args.device, precision=args.precision, allow_download=args.allow_download
+        args.weights, device=args.device, precision=args.precision, backend=args.backend, input_size=args.input_size,
+        allow_download=args.allow_download, progress=lambda sentence: print(sentence, file=sys.stderr)
     )
     segmenter.check(prompts)
     _warn(segmenter, prompts)

@@ -15,6 +15,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_srvs.srv import SetBool
 
 from clipseg_ros.clipseg import Segmenter
+from clipseg_ros.clipseg.unchanged import UnchangedScene
 from clipseg_ros.msg import Prompts
 from clipseg_ros.ros import detections
 from clipseg_ros.ros.camera_input import CameraInput, Frame
@@ -132,13 +133,23 @@ class ClipsegNode(LifecycleNode):
     def _load(self) -> Segmenter:
         settings = self._settings
         self.get_logger().info(f"loading the weights {settings['weights']!r}")
-        segmenter = Segmenter.load(settings["weights"], device=settings["device"],
-                                   precision=settings["precision"], allow_download=settings["allow_download"])
+        segmenter = Segmenter.load(settings["weights"], device=settings["device"], precision=settings["precision"],
+                                   backend=settings["backend"], input_size=settings["input_size"],
+                                   unchanged=self._unchanged_scene(), allow_download=settings["allow_download"],
+                                   progress=self.get_logger().info)
         segmenter.warm_up()
-        self.get_logger().info(f"weights {segmenter.name!r} on {segmenter.device} in {segmenter.precision}")
+        self.get_logger().info(f"weights {segmenter.name!r} on {segmenter.device} in {segmenter.precision}, "
+                               f"run by {segmenter.backend}")
         if not segmenter.trained:
             self.get_logger().warning(f"the weights {segmenter.name!r} are untrained: the masks mean nothing")
         return segmenter
+
+    def _unchanged_scene(self) -> UnchangedScene | None:
+        settings = self._settings
+        if not settings["reuse_features"]:
+            return None
+        return UnchangedScene(difference=settings["reuse_difference"], max_age=settings["reuse_max_age"],
+                              cameras=frozenset(settings["cameras"]))
 
     def _start(self) -> None:
         pipeline = self._pipeline

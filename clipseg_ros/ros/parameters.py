@@ -15,7 +15,8 @@ from clipseg_ros.perception.location import POINTS
 from clipseg_ros.ros.prompt_text import PromptText, as_unique, check_threshold, parse_prompt
 
 TRANSPORTS = ("raw", "compressed")
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
+BACKENDS = ("torch", "openvino", "onnxruntime")
 
 
 def parse_list(texts: Sequence[str]) -> tuple[PromptText, ...]:
@@ -77,8 +78,18 @@ class _Spec:
 SPECS: dict[str, _Spec] = {
     "weights": _Spec("demo", "Weights of the network: a path, or demo, published or untrained."),
     "device": _Spec("auto", "Where the network runs: auto, cpu, cuda or cuda:N.", check=_check_device),
-    "precision": _Spec("auto", "Number format of the network: auto, float32, bfloat16 or float16.",
-                       check=_one_of(*PRECISIONS)),
+    "precision": _Spec("auto", "Number format of the network: auto, float32, bfloat16, float16, or int8 with the "
+                       "backend onnxruntime.", check=_one_of(*PRECISIONS)),
+    "backend": _Spec("torch", "What runs the network: torch, or on the CPU openvino or onnxruntime, if installed.",
+                     check=_one_of(*BACKENDS)),
+    "input_size": _Spec(0, "Side in pixels to which images are squashed, a multiple of the patch size; smaller is faster "
+                        "and coarser. 0: the weights' own.", range=(0, 1024)),
+    "reuse_features": _Spec(False, "Whether an image that looks like the camera's last encoded one is not encoded again; "
+                            "the masks are then those of the last one."),
+    "reuse_difference": _Spec(1.0, "Mean difference of small grey copies, in levels of 0 to 255, up to which images look "
+                              "alike.", range=(0.0, 255.0)),
+    "reuse_max_age": _Spec(1.0, "How long an encoded image does for others that look like it, in seconds.",
+                           range=(0.01, 3600.0)),
     "allow_download": _Spec(False, "Whether weights that are not on this machine may be downloaded."),
     "autostart": _Spec(True, "Whether the node configures and activates itself when it starts."),
     "cameras": _Spec(["camera"], "Names of the cameras. One camera uses the topics image, camera_info and depth; "

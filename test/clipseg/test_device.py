@@ -4,7 +4,7 @@
 import pytest
 import torch
 
-from clipseg_ros.clipseg.device import pick_device, pick_precision
+from clipseg_ros.clipseg.device import pick_device, pick_precision, settle
 
 CPU = torch.device("cpu")
 
@@ -53,3 +53,30 @@ def test_pick_precision(name, device, expected):
 def test_refuses_precision(name):
     with pytest.raises(ValueError, match="must be one of auto, float32, bfloat16, float16"):
         pick_precision(name, CPU)
+
+
+@pytest.mark.parametrize(
+    "given, device, precision",
+    [(("torch", "auto", "auto"), "cuda:0", "float16"), (("torch", "cpu", torch.bfloat16), "cpu", "bfloat16"),
+     (("openvino", "auto", "auto"), "cpu", "float32"), (("openvino", CPU, torch.float16), "cpu", "float16"),
+     (("onnxruntime", " CPU ", "int8"), "cpu", "int8")],
+)
+def test_settle(gpus, given, device, precision):
+    gpus(1)
+    assert settle(*given) == (given[0], torch.device(device), precision)
+
+
+@pytest.mark.parametrize(
+    "given, sentence",
+    [(("tensorrt", "cpu", "auto"), "backend is 'tensorrt'; it must be one of torch, openvino, onnxruntime"),
+     (("openvino", "cuda", "auto"), "device is 'cuda', but the backend openvino runs on the CPU"),
+     (("onnxruntime", "tpu", "auto"), "device is 'tpu'"), (("torch", "tpu", "auto"), "must be one of auto, cpu"),
+     (("torch", "cpu", "int8"), "must be one of auto, float32, bfloat16, float16$"),
+     (("openvino", "cpu", "int8"), r"with the backend openvino it must .* \(backends that know it: onnxruntime\)"),
+     (("onnxruntime", "cpu", "bfloat16"), r"one of auto, float32, int8 \(backends that know it: torch, openvino\)"),
+     (("onnxruntime", "cpu", "int4"), "precision is 'int4'.*one of auto, float32, int8$")],
+)
+def test_settle_refuses(gpus, given, sentence):
+    gpus(1)
+    with pytest.raises(ValueError, match=sentence):
+        settle(*given)

@@ -120,10 +120,14 @@ def test_wrong_usage_exits_with_2(folder, capsys, arguments):
 def test_arguments_reach_the_segmenter(folder, monkeypatch, network):
     seen = []
     monkeypatch.setattr(Segmenter, "load", lambda *given, **named: seen.append((given, named)) or network)
-    options = ["--weights", "w", "--device", "cpu", "--precision", "bfloat16", "--allow-download"]
+    options = ["--weights", "w", "--device", "cpu", "--precision", "bfloat16", "--allow-download",
+               "--backend", "openvino", "--input-size", "256"]
     assert segment("a.png", "-p", "cup", *options) == 0
     assert segment("a.png", "-p", "cup") == 0
+    assert all(callable(named.pop("progress")) for _, named in seen)
     assert seen == [
-        (("w",), {"device": "cpu", "precision": "bfloat16", "allow_download": True}),
-        (("demo",), {"device": "auto", "precision": "auto", "allow_download": False}),
+        (("w",), {"device": "cpu", "precision": "bfloat16", "allow_download": True, "backend": "openvino",
+                  "input_size": 256}),
+        (("demo",), {"device": "auto", "precision": "auto", "allow_download": False, "backend": "torch",
+                     "input_size": 0}),
     ]

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a Segmenter asks of the thing that runs the network, and PyTorch's answer."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from clipseg_ros.clipseg import onednn
+from clipseg_ros.clipseg.model import CLIPSeg, ImageFeatures
+from clipseg_ros.clipseg.preprocessing import normalise, squash
+
+
+class Backend(Protocol):
+    """Runs the two halves of the network that depend on the frame; prompts are embedded in PyTorch."""
+
+    def encode(self, images: Sequence[np.ndarray]) -> ImageFeatures:
+        """Encode one or more pictures, (H, W, 3) uint8 RGB of any sizes, into features for `decode` alone."""
+
+    def decode(self, features: ImageFeatures, embeddings: Tensor) -> Tensor:
+        """Return logits (B, P, h, w) float32 of one or more prompts (P, D) in B encoded pictures."""
+
+
+class TorchBackend:
+    """The network in PyTorch, on the device and in the precision of its weights.
+
+    size : (h, w) in pixels to which pictures are squashed.
+    """
+
+    def __init__(self, model: CLIPSeg, size: tuple[int, int]) -> None:
+        self._model = model
+        self._size = size
+
+    def encode(self, images: Sequence[np.ndarray]) -> ImageFeatures:
+        """As `Backend`."""
+        return self._model.encode_image(input_pixels(self._model, images, self._size))
+
+    def decode(self, features: ImageFeatures, embeddings: Tensor) -> Tensor:
+        """As `Backend`; the logits are on the network's device."""
+        return self._model.decode(features, embeddings).float()
+
+
+def input_pixels(model: CLIPSeg, images: Sequence[np.ndarray], size: tuple[int, int]) -> Tensor:
+    """Pictures as the network's input: (B, 3, *size) normalised, on the device and in the precision of its weights."""
+    weight = model.clip.visual.conv1.weight
+    pixels = torch.stack([squash(image, size) for image in images]).to(weight.device)
+    return normalise(pixels, model.config.image_mean, model.config.image_std).to(weight.dtype)
+
+
+def pick_side(model: CLIPSeg, side: int) -> int:
+    """The side of the input in pixels, the weights' own for 0; ValueError for a side that the patches do not fill."""
+    own, patch = model.config.image_size, model.patch_size
+    if not isinstance(side, int) or side < 0 or side % patch:
+        raise ValueError(f"input_size is {side!r}; it must be a multiple of {patch}, the side of a patch, or 0 for the "
+                         f"weights' own {own}")
+    return side or own
+
+
+def place(model: CLIPSeg, device: torch.device, precision: torch.dtype) -> CLIPSeg:
+    """The network for inference on `device`; float32 on a CPU also stands in for float16."""
+    if precision != torch.float32:
+        model = copy.deepcopy(model).to(device=device, dtype=precision)
+    if device.type == "cuda" or precision == torch.bfloat16:
+        return model.to(device).eval()
+    model = model.to(device=device, dtype=torch.float32).eval()
+    return onednn.pack(model) if onednn.is_available() else model

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The exported network as a backend, on OpenVINO or ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from clipseg_ros.clipseg.graphs import DECODER, ENCODER
+from clipseg_ros.clipseg.model import ImageFeatures
+from clipseg_ros.clipseg.preprocessing import squash
+from clipseg_ros.clipseg.runtimes import open_session
+
+
+class ExportedBackend:
+    """The two graphs of `graphs` in a folder, on the CPU with as many threads as PyTorch has.
+
+    Its `ImageFeatures` hold the reduced activations, deepest first. Several pictures, whose shapes are static, are
+    encoded one after the other.
+
+    Parameters
+    ----------
+    side, patch_size : of the input and of its patches, in pixels.
+    backend, precision : as `runtimes.open_session`.
+    """
+
+    def __init__(self, folder: Path, *, side: int, patch_size: int, backend: str, precision: str) -> None:
+        threads = torch.get_num_threads()
+        self._size = (side, side)
+        self._grid = (side // patch_size,) * 2
+        self._encoder = open_session(backend, folder / ENCODER, precision=precision, threads=threads)
+        self._decoder = open_session(backend, folder / DECODER, precision=precision, threads=threads)
+
+    def encode(self, images: Sequence[np.ndarray]) -> ImageFeatures:
+        """As `Backend`."""
+        return ImageFeatures.join([self._encode_one(image) for image in images])
+
+    def decode(self, features: ImageFeatures, embeddings: Tensor) -> Tensor:
+        """As `Backend`; embeddings and logits are on the CPU."""
+        prompts = embeddings.float().contiguous().numpy()
+        logits = [self._decoder([prompts, *(reduced.numpy() for reduced in image.activations)])[0]
+                  for image in features.split()]
+        return torch.from_numpy(logits[0] if len(logits) == 1 else np.concatenate(logits))
+
+    def _encode_one(self, image: np.ndarray) -> ImageFeatures:
+        pixels = np.ascontiguousarray(squash(image, self._size).permute(1, 2, 0).numpy()[np.newaxis])
+        return ImageFeatures(tuple(map(torch.from_numpy, self._encoder([pixels]))), self._grid)

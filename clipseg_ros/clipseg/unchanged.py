@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a camera still sees what it saw: its last frame's features then do for the new one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+
+import cv2
+import numpy as np
+
+SMALL = (32, 24)
+"""Columns and rows of the grey copies that are compared."""
+
+
+class UnchangedScene:
+    """Decides from small grey copies; the frame that was encoded last is what later ones are compared with.
+
+    Parameters
+    ----------
+    difference : mean absolute difference of the grey copies, in levels of 0 to 255, up to which a scene is unchanged
+    max_age : seconds after which a frame is encoded again, however little has changed
+    cameras : those whose frames follow each other; None for all
+
+    Raises ValueError for a negative difference or an age that is not positive.
+    """
+
+    def __init__(self, *, difference: float = 1.0, max_age: float = 1.0, cameras: Collection[str] | None = None,
+                 clock: Callable[[], float] = time.monotonic) -> None:
+        if not difference >= 0:
+            raise ValueError(f"the difference is {difference}; it must be 0 or more, in levels of 0 to 255")
+        if not max_age > 0:
+            raise ValueError(f"the age is {max_age} s; it must be more than 0")
+        self._difference = difference
+        self._max_age = max_age
+        self._cameras = cameras
+        self._clock = clock
+        self._encoded: dict[str, tuple[np.ndarray, tuple[int, ...], float]] = {}
+
+    def holds(self, camera: str, image: np.ndarray) -> bool:
+        """Whether the frame (H, W, 3) uint8 shows what the camera's last encoded one showed; False for the first."""
+        known = self._encoded.get(camera)
+        if known is None:
+            return False
+        small, shape, encoded_at = known
+        if shape != image.shape or self._clock() - encoded_at > self._max_age:
+            return False
+        return float(cv2.absdiff(small, grey_copy(image)).mean()) <= self._difference
+
+    def encoded(self, camera: str, image: np.ndarray) -> None:
+        """Take note of a frame that was encoded."""
+        if self._cameras is None or camera in self._cameras:
+            self._encoded[camera] = grey_copy(image), image.shape, self._clock()
+
+
+def grey_copy(image: np.ndarray) -> np.ndarray:
+    """(24, 32) uint8: the frame's brightness, each pixel the mean of its part."""
+    return cv2.cvtColor(cv2.resize(image, SMALL, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)

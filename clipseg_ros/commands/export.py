@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`clipseg export`: write the network as ONNX, verified against PyTorch."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+HELP = "Write the network as ONNX: the image encoder and the decoder, verified against PyTorch."
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `clipseg export`."""
+    parser.add_argument("--weights", default="demo", metavar="W", help="a path, or a name of `clipseg weights list` "
+                        "(default: demo)")
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder to write, must be new (default: the "
+                        "user's cache, where the backends look)")
+    parser.add_argument("--backend", metavar="B", help="runtime that is compared with PyTorch, openvino or onnxruntime "
+                        "(default: one that is installed)")
+    parser.add_argument("--precision", default="float32", choices=("float32", "int8"),
+                        help="int8 makes the encoder's matrix products int8, for onnxruntime (default: float32)")
+    parser.add_argument("--input-size", type=int, default=0, metavar="N",
+                        help="side in pixels to which pictures are squashed (default: the weights' own)")
+    parser.add_argument("--allow-download", action="store_true", help="fetch published weights that are not here yet")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export as the arguments say and print what was written; return 0."""
+    from clipseg_ros.clipseg.backend import pick_side
+    from clipseg_ros.clipseg.checkpoints import load_checkpoint
+    from clipseg_ros.clipseg.device import settle
+    from clipseg_ros.clipseg.exports import Exporter
+    from clipseg_ros.clipseg.runtimes import require
+
+    if args.backend == "torch":
+        raise ValueError("the backend torch runs the network itself; it must be openvino or onnxruntime")
+    setting = settle(args.backend or _installed(args.precision), "cpu", args.precision)
+    require(setting.backend, setting.precision)
+    model = load_checkpoint(args.weights, allow_download=args.allow_download).model
+    exporter = Exporter(model, side=pick_side(model, args.input_size), backend=setting.backend,
+                        precision=setting.precision, progress=lambda sentence: print(sentence, file=sys.stderr))
+    folder = args.output
+    if folder is None:
+        exporter.open_cached()
+        folder = exporter.cached_folder
+    else:
+        exporter.write(folder)
+    for file in sorted(folder.iterdir()):
+        print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+def _installed(precision: str) -> str:
+    """The first backend for that precision whose package is installed; the first of all where none is."""
+    from clipseg_ros.clipseg.device import BACKENDS
+    from clipseg_ros.clipseg.runtimes import require
+
+    able = [name for name, known in BACKENDS.items() if name != "torch" and precision in known]
+    for name in able:
+        try:
+            require(name)
+        except ImportError:
+            continue
+        return name
+    return able[0]

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`clipseg export`, as a person types it."""
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from clipseg_ros.cli import main
+from clipseg_ros.clipseg import Segmenter
+from clipseg_ros.clipseg.checkpoints import save_checkpoint
+from clipseg_ros.clipseg.model import SMALL, CLIPSeg
+
+FILES = ["decoder.onnx", "encoder.onnx", "export.json"]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A file with a small network."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    save_checkpoint(CLIPSeg(replace(SMALL, image_size=64)), path)
+    return path
+
+
+@pytest.fixture
+def runtimes():
+    for package in ("onnx", "onnxscript", "openvino", "onnxruntime"):
+        pytest.importorskip(package)
+
+
+def export(*arguments):
+    return main(["export", *map(str, arguments)])
+
+
+def test_a_folder_of_ones_own_and_the_cache(runtimes, weights, tmp_path, capsys):
+    assert export("--weights", weights, "-o", tmp_path / "onnx", "--precision", "int8", "--input-size", "48") == 0
+    output = capsys.readouterr()
+    listed = [line.split(": ")[0] for line in output.out.splitlines()]
+    assert listed == [str(tmp_path / "onnx" / name) for name in FILES]
+    assert "int8 against PyTorch in float32: logits differ by at most" in output.err
+    assert not list(tmp_path.glob(".*")), "nothing may be left beside it"
+
+    assert export("--weights", weights, "--backend", "onnxruntime") == 0
+    output = capsys.readouterr()
+    assert all("/clipseg_ros/exports/" in line for line in output.out.splitlines())
+    told = []
+    segmenter = Segmenter.load(weights, backend="onnxruntime", progress=told.append)
+    assert len(told) == 1 and told[0] in output.err, "the backend must find what the command made"
+    assert segmenter.segment(np.zeros((8, 8, 3), np.uint8), "mug").shape == (1, 8, 8)
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    (["--weights", "nowhere"], "no file or directory 'nowhere'"),
+    (["--input-size", "50"], "input_size is 50; it must be a multiple of 16"),
+    (["--backend", "torch"], "the backend torch runs the network itself; it must be openvino or onnxruntime"),
+    (["--backend", "tensorrt"], "backend is 'tensorrt'"),
+    (["--backend", "openvino", "--precision", "int8"], "precision is 'int8'"),
+    (["-o", "."], "exists"),
+])
+def test_an_error_is_one_line(runtimes, weights, tmp_path, monkeypatch, capsys, arguments, sentence):
+    monkeypatch.chdir(tmp_path)
+    assert export("--weights", weights, *arguments) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("clipseg export: ") and error.count("\n") == 1 and sentence in error
+
+
+def test_without_a_runtime(weights, monkeypatch, capsys):
+    for package in ("openvino", "onnxruntime"):
+        monkeypatch.setitem(sys.modules, package, None)
+    assert export("--weights", weights) == 1
+    assert "pip install openvino onnx onnxscript" in capsys.readouterr().err
+    assert export("--weights", weights, "--precision", "int8") == 1
+    assert "pip install onnxruntime onnx onnxscript" in capsys.readouterr().err
+
+
+def test_takes_the_runtime_that_is_installed(runtimes, weights, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    assert export("--weights", weights, "-o", tmp_path / "onnx") == 0
+    assert "onnxruntime" in capsys.readouterr().err

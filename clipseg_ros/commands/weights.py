@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`clipseg weights`: list, download, verify and convert weights."""
+"""`clipseg weights`: list, download, verify, convert and average weights."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-HELP = "List, download, verify and convert weights."
+HELP = "List, download, verify, convert and average weights."
 
-_CHOICES = ("list", "download", "verify", "convert")
+_CHOICES = ("list", "download", "verify", "convert", "average")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,12 +37,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     convert.add_argument(
         "--backbone", type=Path, metavar="PATH", help="CLIP ViT-B/16 for one of the authors' decoder files"
     )
-    convert.add_argument("--half", action="store_true", help="store float16, half the size")
+    average = actions.add_parser("average", help="the mean of weights and of a further training of them")
+    average.add_argument("weights", help="what `--weights` of `clipseg segment` takes")
+    average.add_argument("other", help="likewise")
+    average.add_argument("output", type=Path, help="the safetensors file to write")
+    average.add_argument("--share", type=float, default=0.5, help="of the first ones, 0 to 1 (default: 0.5)")
+    for action in (convert, average):
+        action.add_argument("--half", action="store_true", help="store float16, half the size")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run one action; return 0, or 1 when `verify` found something wrong."""
-    return {"list": _list, "download": _download, "verify": _verify, "convert": _convert}[args.action](args)
+    actions = {"list": _list, "download": _download, "verify": _verify, "convert": _convert, "average": _average}
+    return actions[args.action](args)
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -178,11 +185,32 @@ def _report(file: Path, digest: str, verdict: str, *, good: bool) -> int:
 
 
 def _convert(args: argparse.Namespace) -> int:
-    from clipseg_ros.clipseg.checkpoints import load_checkpoint, save_checkpoint
+    from clipseg_ros.clipseg.checkpoints import load_checkpoint
 
-    if args.output.suffix != ".safetensors":
-        raise ValueError(f"the output {args.output} must end in .safetensors")
-    checkpoint = load_checkpoint(args.weights, backbone=args.backbone)
+    _check_output(args.output)
+    _save(load_checkpoint(args.weights, backbone=args.backbone), args)
+    return 0
+
+
+def _average(args: argparse.Namespace) -> int:
+    from clipseg_ros.clipseg.checkpoints import load_checkpoint
+    from clipseg_ros.training.averaging import average_into
+
+    _check_output(args.output)
+    checkpoint = load_checkpoint(args.weights)
+    average_into(checkpoint.model, load_checkpoint(args.other).model, share=args.share)
+    _save(checkpoint, args)
+    return 0
+
+
+def _check_output(path: Path) -> None:
+    if path.suffix != ".safetensors":
+        raise ValueError(f"the output {path} must end in .safetensors")
+
+
+def _save(checkpoint, args: argparse.Namespace) -> None:
+    from clipseg_ros.clipseg.checkpoints import save_checkpoint
+
     save_checkpoint(
         checkpoint.model,
         args.output,
@@ -190,4 +218,3 @@ def _convert(args: argparse.Namespace) -> int:
         metadata={**checkpoint.metadata, "trained": checkpoint.trained},
     )
     print(f"{args.output}: {_megabytes(args.output.stat().st_size)}")
-    return 0

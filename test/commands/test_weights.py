@@ -105,3 +105,16 @@ def test_download_tells_where(cache, monkeypatch, capsys):
         capsys.readouterr().out
         == f"published: /cache/owner/known\nclip-vit-b-16: /cache/{hub.BACKBONE.repo}\n"
     )
+
+
+def test_average_writes_the_mean(tmp_path, capsys):
+    for name in ("first", "second"):
+        assert main(["weights", "convert", "untrained", str(tmp_path / f"{name}.safetensors")]) == 0
+    target = tmp_path / "mean.safetensors"
+    assert main(["weights", "average", str(tmp_path / "first.safetensors"), str(tmp_path / "second.safetensors"),
+                 str(target), "--share", "0.25"]) == 0
+    first, second, mean = (load_file(tmp_path / f"{name}.safetensors") for name in ("first", "second", "mean"))
+    for name, tensor in mean.items():
+        assert (tensor - (0.25 * first[name] + 0.75 * second[name])).abs().max() < 1e-5
+    assert main(["weights", "average", "demo", "untrained", str(target)]) == 1
+    assert "differ in their layers" in capsys.readouterr().err

@@ -11,48 +11,43 @@ turns in one process. "published-size" is the published architecture with random
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from dataclasses import replace
 
 import numpy as np
 import torch
 
+from clipseg_ros.benchmarking.inputs import new_images, phrases
+from clipseg_ros.benchmarking.measure import Contender, take_turns
+from clipseg_ros.benchmarking.subject import PUBLISHED_SIZE, open_subject
 from clipseg_ros.clipseg import Segmenter
-from clipseg_ros.clipseg.model import VIT_B_16, CLIPSeg
 
-PROMPTS = ("red mug", "book", "the lamp", "shoes")
+PROMPTS = phrases(4)
 CAMERAS = ("front", "left")
-SIZE = (480, 640)
-PUBLISHED_SIZE = "published-size"
+SIZE = (640, 480)
 BAR = 1.1
 
 
 def load(weights: str, precision: str) -> Segmenter:
     """The segmenter for a name or a path."""
-    if weights != PUBLISHED_SIZE:
-        return Segmenter.load(weights, device="cpu", precision=precision)
-    torch.manual_seed(0)
-    return Segmenter(CLIPSeg(replace(VIT_B_16, refined=True)), device="cpu", precision=precision, trained=False)
+    with open_subject(weights, for_peers=False) as subject:
+        return Segmenter(subject.model, device="cpu", precision=precision, trained=not subject.random)
 
 
-def seconds(segmenter: Segmenter, cameras: tuple[str, ...], rng: np.random.Generator) -> float:
-    """How long one call for a new frame of each camera takes; one camera's is no list."""
-    frames = [rng.integers(0, 256, (*SIZE, 3), dtype=np.uint8) for _ in cameras]
-    image, camera = (frames[0], cameras[0]) if len(cameras) == 1 else (frames, cameras)
-    start = time.perf_counter()
-    segmenter.segment(image, PROMPTS, camera=camera)
-    return time.perf_counter() - start
+def contender(segmenter: Segmenter, cameras: tuple[str, ...]) -> Contender:
+    """A call for a new image of each camera; one camera's is no list."""
+    images = new_images(SIZE, seed=len(cameras))
+
+    def segment(given: list[np.ndarray]) -> None:
+        image, camera = (given[0], cameras[0]) if len(cameras) == 1 else (given, cameras)
+        segmenter.segment(image, PROMPTS, camera=camera)
+
+    return Contender(f"{len(cameras)}", lambda: [next(images) for _ in cameras], segment)
 
 
 def measure(weights: str, precision: str, repeats: int) -> float:
     """Print the row of one network; return the ratio of two cameras' median to twice one camera's."""
-    segmenter, rng = load(weights, precision), np.random.default_rng(0)
-    calls = (CAMERAS[:1], CAMERAS)
-    for cameras in calls:
-        seconds(segmenter, cameras, rng)
-    times = [[seconds(segmenter, cameras, rng) for cameras in calls] for _ in range(repeats)]
-    one, two = (1000 * statistics.median(column) for column in zip(*times))
+    segmenter = load(weights, precision)
+    samples = take_turns([contender(segmenter, cameras) for cameras in (CAMERAS[:1], CAMERAS)], repeats=repeats)
+    one, two = (1000 * sample.median for sample in samples.values())
     ratio = two / (2 * one)
     print(f"{weights:<16}{precision:<10}{one:>14.1f}{two:>16.1f}{ratio:>22.3f}", flush=True)
     return ratio

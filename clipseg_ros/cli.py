@@ -10,7 +10,7 @@ from typing import Sequence
 
 from clipseg_ros import __version__
 
-COMMANDS = ("segment", "weights", "export", "scenes", "train", "evaluate")
+COMMANDS = ("segment", "weights", "export", "scenes", "train", "evaluate", "benchmark")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -29,17 +29,21 @@ test:
 build:
 	$(IN_ENVIRONMENT)
 
-# Each step goes on where it was interrupted.
+RUNS = .cache/demo-model
+# A training run: its configuration, its folder, and the weights that it starts from. It goes on where it was interrupted.
+train = $(IN_ENVIRONMENT) python -m clipseg_ros.cli train --config config/training/$(1).yaml -o $(RUNS)/$(1) \
+	--data .cache/home-train --validation .cache/home-val $(if $(2),--weights $(2)) \
+	$$(test -f $(RUNS)/$(1)/state.pt && echo --resume)
+
 demo-model:
 	$(IN_ENVIRONMENT) python -m clipseg_ros.scenes.bulk .cache/home-train --count 12200 --seed 0
 	$(IN_ENVIRONMENT) python -m clipseg_ros.scenes.bulk .cache/home-val --count 300 --seed 1
-	$(IN_ENVIRONMENT) python -m clipseg_ros.cli train --config config/training/demo.yaml \
-		--data .cache/home-train --validation .cache/home-val -o .cache/demo-model/first \
-		$$(test -f .cache/demo-model/first/state.pt && echo --resume)
-	$(IN_ENVIRONMENT) python -m clipseg_ros.cli train --config config/training/demo_second.yaml \
-		--weights .cache/demo-model/first/model.safetensors \
-		--data .cache/home-train --validation .cache/home-val -o .cache/demo-model/second \
-		$$(test -f .cache/demo-model/second/state.pt && echo --resume)
+	$(call train,demo)
+	$(call train,demo_second,$(RUNS)/demo/model.safetensors)
+	$(call train,demo_third,$(RUNS)/demo_second/model.safetensors)
+	$(IN_ENVIRONMENT) python -m clipseg_ros.cli weights average $(RUNS)/demo_third/model.safetensors \
+		$(RUNS)/demo_second/model.safetensors $(RUNS)/mean.safetensors --share 0.7
+	$(call train,demo_fourth,$(RUNS)/mean.safetensors)
 
 clean:
 	rm -rf "$${CLIPSEG_VENV:-.venv}/colcon"

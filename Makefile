@@ -44,6 +44,8 @@ demo-model:
 	$(IN_ENVIRONMENT) python -m clipseg_ros.cli weights average $(RUNS)/demo_third/model.safetensors \
 		$(RUNS)/demo_second/model.safetensors $(RUNS)/mean.safetensors --share 0.7
 	$(call train,demo_fourth,$(RUNS)/mean.safetensors)
+	$(IN_ENVIRONMENT) python -m clipseg_ros.cli weights average $(RUNS)/demo_fourth/model.safetensors \
+		$(RUNS)/mean.safetensors $(RUNS)/demo.safetensors --share 0.7 --half
 
 clean:
 	rm -rf "$${CLIPSEG_VENV:-.venv}/colcon"

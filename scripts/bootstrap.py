@@ -66,8 +66,8 @@ def packages_fingerprint(environment):
 
 
 def build_fingerprint(environment):
-    """Changes with the interfaces, the build files and the names of the files that the build installs."""
-    digest = hashlib.sha256(packages_fingerprint(environment).encode())
+    """Changes with the source tree, the interfaces, the build files and the names of the files that are installed."""
+    digest = hashlib.sha256((packages_fingerprint(environment) + str(ROOT)).encode())
     for folder in ("msg", "srv"):
         for path in sorted((ROOT / folder).iterdir()):
             digest.update(path.name.encode() + path.read_bytes())
@@ -260,13 +260,18 @@ def build(environment):
     command = [
         str(environment / "bin" / "colcon"), "--log-base", str(space / "log"), "build",
         "--symlink-install", "--merge-install", "--install-base", str(environment),
-        "--build-base", str(space / "build"), "--base-paths", str(ROOT), "--packages-select", PACKAGE,
+        "--build-base", str(space / "build" / build_name()), "--base-paths", str(ROOT), "--packages-select", PACKAGE,
         "--cmake-args", "-DPython3_EXECUTABLE=" + str(python_of(environment)), "-DBUILD_TESTING=OFF",
     ]
     if subprocess.run(command, env=variables(environment), cwd=str(environment)).returncode:
         raise BootstrapError("the build failed; the compiler's words are above and in %s." % (space / "log"))
     remove_dangling_links(environment)
     write_state(environment, packages=packages_fingerprint(environment), build=fingerprint)
+
+
+def build_name():
+    """CMake keeps the place of the sources: another tree that shares the environment needs a folder of its own."""
+    return hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]
 
 
 def remove_dangling_links(environment):

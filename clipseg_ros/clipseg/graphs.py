@@ -6,8 +6,8 @@ encoder.onnx   in   pixels (1, h, w, 3) uint8 RGB, squashed to (h, w) as `prepro
 decoder.onnx   in   embeddings (prompts, embed_dim) float32, then reduced_0, ...; the number of prompts is free
                out  logits (1, prompts, h, w) float32
 
-Pixels go in as uint8: normalising inside the graph costs nothing that can be measured, moves a quarter of the bytes and
-leaves nobody to normalise with the wrong numbers. All other shapes are static, which both runtimes reward. The
+Pixels go in as uint8: normalising inside the graph moves a quarter of the bytes and leaves nobody to normalise with the
+wrong numbers. All other shapes are static, which both runtimes reward. The
 decoder's reductions are in the encoder, since they are the same for every prompt; so 64 instead of 768 channels
 connect the two.
 """

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from clipseg_ros.msg import SegmentedObject
-from clipseg_ros.perception.transforms import Transform
+from clipseg_ros.ros.pose_messages import to_transform
 
 AXES = ((229, 57, 53), (67, 160, 71), (30, 136, 229))
 """RGB of the x, y and z axis, as RViz has them."""
@@ -42,8 +42,7 @@ def draw_boxes(picture: np.ndarray, objects: Iterable[SegmentedObject], k: np.nd
 
 
 def _draw(picture: np.ndarray, one: SegmentedObject, k: np.ndarray) -> None:
-    position, turn = one.pose.pose.position, one.pose.pose.orientation
-    pose = Transform.from_quaternion((position.x, position.y, position.z), (turn.x, turn.y, turn.z, turn.w))
+    pose = to_transform(one.pose.pose)
     extent = np.array([one.extent.x, one.extent.y, one.extent.z])
     corners = pose.apply(_CORNERS * extent)
     length = 0.5 * max(extent[:2].min(), 0.2 * extent.max(), 0.02)

@@ -2,14 +2,11 @@
 """The objects for programs that know vision_msgs, which is optional; its version 4 (Humble and later) is meant."""
 from __future__ import annotations
 
-import math
-
-import numpy as np
-from geometry_msgs.msg import Point, Pose, PoseWithCovariance, Quaternion
+from geometry_msgs.msg import PoseWithCovariance
 from sensor_msgs.msg import RegionOfInterest
 
 from clipseg_ros.msg import SegmentedObject, SegmentedObjectArray
-from clipseg_ros.ros.pose_messages import pose_header
+from clipseg_ros.ros.pose_messages import pose_header, unknown_pose
 
 try:
     from vision_msgs.msg import (BoundingBox2D, BoundingBox3D, Detection2D, Detection2DArray, Detection3D,
@@ -39,7 +36,7 @@ def to_detections_2d(array: SegmentedObjectArray) -> Detection2DArray:
     same_frame = array.pose_frame_id == array.header.frame_id
     return Detection2DArray(header=array.header, detections=[
         Detection2D(header=array.header, id=_id(one), bbox=_rectangle(one.roi),
-                    results=[_hypothesis(one, one.pose if same_frame and one.has_pose else _unknown())])
+                    results=[_hypothesis(one, one.pose if same_frame and one.has_pose else unknown_pose())])
         for one in array.objects])
 
 
@@ -78,10 +75,3 @@ def _hypothesis(one: SegmentedObject, pose: PoseWithCovariance) -> ObjectHypothe
 def _rectangle(roi: RegionOfInterest) -> BoundingBox2D:
     centre = Point2D(x=roi.x_offset + roi.width / 2, y=roi.y_offset + roi.height / 2)
     return BoundingBox2D(center=Pose2D(position=centre, theta=0.0), size_x=float(roi.width), size_y=float(roi.height))
-
-
-def _unknown() -> PoseWithCovariance:
-    nan = math.nan
-    return PoseWithCovariance(pose=Pose(position=Point(x=nan, y=nan, z=nan),
-                                        orientation=Quaternion(x=nan, y=nan, z=nan, w=nan)),
-                              covariance=np.full(36, nan))

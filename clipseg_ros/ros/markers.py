@@ -11,8 +11,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from clipseg_ros.msg import SegmentedObject, SegmentedObjectArray
 from clipseg_ros.perception.overlay import COLOURS
-from clipseg_ros.perception.transforms import Transform
-from clipseg_ros.ros.pose_messages import pose_header
+from clipseg_ros.ros.pose_messages import pose_header, to_transform
 
 THINNEST = 0.01
 """Metres that a box measures at least along each axis; flat things could not be seen otherwise."""
@@ -61,8 +60,7 @@ def _in_space(one: SegmentedObject, index: int, header: Header, up: np.ndarray) 
     box = Marker(header=header, ns="box", id=index, type=Marker.CUBE, pose=pose, scale=Vector3(x=x, y=y, z=z),
                  color=_colour(one, BOX_OPACITY))
     height = _between(LABEL_HEIGHTS, max(x, y, z) / 4)
-    at = Transform.from_quaternion((pose.position.x, pose.position.y, pose.position.z),
-                                   (pose.orientation.x, pose.orientation.y, pose.orientation.z, pose.orientation.w))
+    at = to_transform(pose)
     top = np.abs(up @ at.matrix) @ size / 2
     label = _label(one, index, header, at.translation + (top + height) * up, height)
     return [box, _axes(index, header, pose, _between(AXIS_LENGTHS, max(x, y, z) / 2)), label]

@@ -18,6 +18,7 @@ from clipseg_ros.perception.poses import Pose
 from clipseg_ros.perception.regions import Region, find_regions
 from clipseg_ros.ros.frame_result import FrameResult
 from clipseg_ros.ros.messages import to_image
+from clipseg_ros.ros.pose_messages import unknown_pose
 from clipseg_ros.ros.view import View
 
 _NAN = float("nan")
@@ -84,9 +85,7 @@ def _vector(values: np.ndarray | None) -> Vector3:
 
 def _pose(pose: Pose | None) -> PoseWithCovariance:
     if pose is None:
-        nowhere = PoseMessage(position=Point(x=_NAN, y=_NAN, z=_NAN),
-                              orientation=Quaternion(x=_NAN, y=_NAN, z=_NAN, w=_NAN))
-        return PoseWithCovariance(pose=nowhere, covariance=np.full(36, _NAN))
+        return unknown_pose()
     position = Point(**dict(zip("xyz", pose.position.tolist())))
     orientation = Quaternion(**dict(zip("xyzw", pose.orientation.tolist())))
     return PoseWithCovariance(pose=PoseMessage(position=position, orientation=orientation),

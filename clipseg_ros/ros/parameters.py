@@ -11,12 +11,12 @@ from rclpy.exceptions import ParameterUninitializedException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from clipseg_ros.clipseg.device import BACKENDS
 from clipseg_ros.perception.location import POINTS
 from clipseg_ros.ros.prompt_text import PromptText, as_unique, check_threshold, parse_prompt
 
 TRANSPORTS = ("raw", "compressed")
-PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
-BACKENDS = ("torch", "openvino", "onnxruntime")
+PRECISIONS = tuple(dict.fromkeys(precision for known in BACKENDS.values() for precision in known))
 
 
 def parse_list(texts: Sequence[str]) -> tuple[PromptText, ...]:

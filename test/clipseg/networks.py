@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of backends and exports share: small networks, and pictures for them."""
+"""What the tests of the network's users share: small networks, and pictures for them."""
 
 from dataclasses import replace
 
@@ -14,7 +14,11 @@ SIDE = 64
 def network(*, refined: bool = False, seed: int = 0) -> CLIPSeg:
     """A small network that reacts strongly to its prompts."""
     torch.manual_seed(seed)
-    model = CLIPSeg(replace(SMALL, image_size=SIDE, refined=refined)).eval()
+    return reactive(CLIPSeg(replace(SMALL, image_size=SIDE, refined=refined)).eval())
+
+
+def reactive(model: CLIPSeg) -> CLIPSeg:
+    """The network itself, changed so that its prompts matter much."""
     with torch.no_grad():
         model.clip.token_embedding.weight.mul_(100)
         model.decoder.film_add.weight.mul_(30)

@@ -23,16 +23,8 @@ help:
 demo:
 	$(IN_ENVIRONMENT) python -m clipseg_ros.ros.demo $${WEIGHTS:+--weights "$$WEIGHTS"}
 
-# Without ARGS in two processes, so that the native libraries of other runtimes never meet the middleware's in one.
-ROS_TESTS = test/ros test/launch test/test_readme.py
-
 test:
-ifeq ($(strip $(ARGS)),)
-	$(IN_ENVIRONMENT) python -m pytest $(ROS_TESTS:%=--ignore=%)
-	$(IN_ENVIRONMENT) python -m pytest $(ROS_TESTS)
-else
 	$(IN_ENVIRONMENT) python -m pytest $(ARGS)
-endif
 
 build:
 	$(IN_ENVIRONMENT)

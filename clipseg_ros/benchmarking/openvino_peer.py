@@ -33,10 +33,10 @@ class OpenVinoPeer:
     def __init__(self, folder: Path, config: CLIPSegConfig, *, precision: str, device: torch.device) -> None:
         if device.type != "cpu":
             raise ValueError(f"OpenVINO runs on the CPU, and this is measured on {device}")
-        self._openvino = _require(precision)
+        openvino = _require(precision)
         self._side = config.image_size
         self._processor = hugging_face.make_processor(config)
-        self._converted = _convert(self._openvino, hugging_face.load_model(folder, "float32", device), self._side)
+        self._converted = _convert(openvino, hugging_face.load_model(folder, "float32", device), self._side)
         self._settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": torch.get_num_threads(),
                           "INFERENCE_PRECISION_HINT": _TYPES[precision]}
         self._prompts = 0
@@ -55,7 +55,8 @@ class OpenVinoPeer:
         model = self._converted.clone()
         shapes = [[prompts, *rest] for rest in _shapes(self._side)]
         model.reshape(dict(zip(model.inputs, shapes)))
-        self._request = self._openvino.Core().compile_model(model, "CPU", self._settings).create_infer_request()
+        compiled = runtimes.openvino_core().compile_model(model, "CPU", self._settings)
+        self._request = compiled.create_infer_request()
         self._prompts = prompts
 
 

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +34,7 @@ def require(backend: str, precision: str = "float32") -> ModuleType:
         raise ImportError(f"the backend {backend} needs packages that are not installed: "
                           f"pip install {' '.join((backend, *EXPORTERS))}") from error
     capability = _OPENVINO_CAPABILITIES.get(precision)
-    if capability and capability not in package.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if capability and capability not in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         raise ValueError(f"precision is {precision!r}, but OpenVINO finds no {precision} arithmetic in this processor; "
                          "float32 works everywhere")
     return package
@@ -52,14 +54,24 @@ def open_session(backend: str, path: Path, *, precision: str, threads: int) -> S
     """
     package = require(backend, precision)
     if backend == "openvino":
-        return _open_openvino(package, path, precision, threads)
+        return _open_openvino(path, precision, threads)
     return _open_onnxruntime(package, path, threads)
 
 
-def _open_openvino(openvino: ModuleType, path: Path, precision: str, threads: int) -> Session:
+@cache
+def openvino_core() -> Any:
+    """The process's one `openvino.Core`, which lives as long as the process.
+
+    A core gives the thread that compiles a signal stack. Of two cores, the one that goes last puts back the stack of
+    the one that went before, and the next signal that Python handles ends the process (seen with OpenVINO 2026.4).
+    """
+    return import_module("openvino").Core()
+
+
+def _open_openvino(path: Path, precision: str, threads: int) -> Session:
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads,
                 "INFERENCE_PRECISION_HINT": _OPENVINO_TYPES[precision]}
-    compiled = openvino.Core().compile_model(str(path), "CPU", settings)
+    compiled = openvino_core().compile_model(str(path), "CPU", settings)
     request, outputs = compiled.create_infer_request(), range(len(compiled.outputs))
 
     def run(inputs: Sequence[np.ndarray]) -> list[np.ndarray]:

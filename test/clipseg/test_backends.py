@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Other backends answer as PyTorch does, with the same caches, and say what they cannot do."""
 
+import os
+import subprocess
 import sys
 
 import cv2
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from clipseg_ros.clipseg import Prompt, Segmenter
+from clipseg_ros.clipseg import Prompt, Segmenter, runtimes
 from clipseg_ros.clipseg.agreement import RECORDED
 from clipseg_ros.clipseg.checkpoints import DEMO_FILE
 from clipseg_ros.clipseg.segmenter import PROMPTS_AT_ONCE
@@ -73,6 +75,33 @@ def test_earlier_results_do_not_change(backend):
     kept = first.copy()
     segmenter.logits(picture(seed=1), "the lamp")
     np.testing.assert_array_equal(first, kept)
+
+
+SIGNAL_AFTER_UNLOADING = """
+import faulthandler, gc, os, signal
+faulthandler.enable()
+handled = []
+signal.signal(signal.SIGUSR1, lambda number, frame: handled.append(number))
+from clipseg_ros.clipseg import Segmenter
+from networks import network, picture
+first, second = (Segmenter(network(), backend="openvino") for _ in range(2))
+for segmenter in (first, second):
+    segmenter.logits(picture(), "a mug")
+del first, segmenter
+gc.collect()
+del second
+gc.collect()
+os.kill(os.getpid(), signal.SIGUSR1)
+assert handled == [signal.SIGUSR1]
+"""
+
+
+def test_signals_are_handled_after_networks_were_unloaded():
+    for package in ("openvino", "onnx", "onnxscript"):
+        pytest.importorskip(package)
+    ended = subprocess.run([sys.executable, "-c", SIGNAL_AFTER_UNLOADING], capture_output=True, text=True,
+                           env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+    assert ended.returncode == 0, ended.stderr
 
 
 @pytest.mark.parametrize("name", ["torch", "openvino", "onnxruntime"])
@@ -146,13 +175,13 @@ def test_a_missing_package_is_named(monkeypatch, name):
 
 
 def test_what_the_processor_lacks(monkeypatch):
-    openvino = pytest.importorskip("openvino")
+    pytest.importorskip("openvino")
 
     class Core:
         def get_property(self, device, name):
             return ["FP32", "INT8"]
 
-    monkeypatch.setattr(openvino, "Core", Core)
+    monkeypatch.setattr(runtimes, "openvino_core", Core)
     for precision in ("bfloat16", "float16"):
         with pytest.raises(ValueError, match=f"OpenVINO finds no {precision} arithmetic in this processor; float32"):
             Segmenter.load("/no/such/file", backend="openvino", precision=precision)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +16,10 @@ from clipseg_ros.clipseg.model import CLIPSeg, ImageFeatures
 from clipseg_ros.clipseg.preprocessing import normalise, squash
 
 
+PROMPTS_AT_ONCE = 8
+"""Of more prompts a CPU computes so many at a time: their hidden layers stay in its cache, and memory does not grow."""
+
+
 class Backend(Protocol):
     """Runs the two halves of the network that depend on the frame; prompts are embedded in PyTorch."""
 
@@ -25,8 +29,14 @@ class Backend(Protocol):
     def decode(self, features: ImageFeatures, embeddings: Tensor) -> Tensor:
         """Return logits (B, P, h, w) float32 of one or more prompts (P, D) in B encoded pictures."""
 
+    def prepare(self, pictures: int) -> None:
+        """Do now what the first frames of so many cameras would wait for."""
 
-class TorchBackend:
+    def stage(self, image: np.ndarray) -> None:
+        """Take note of a picture that will be encoded soon and does not change until then."""
+
+
+class TorchBackend(Backend):
     """The network in PyTorch, on the device and in the precision of its weights.
 
     size : (h, w) in pixels to which pictures are squashed.
@@ -42,7 +52,13 @@ class TorchBackend:
 
     def decode(self, features: ImageFeatures, embeddings: Tensor) -> Tensor:
         """As `Backend`; the logits are on the network's device."""
-        return self._model.decode(features, embeddings).float()
+        return in_turns(lambda some: self._model.decode(features, some).float(), embeddings)
+
+
+def in_turns(decode: Callable[[Tensor], Tensor], embeddings: Tensor, at_once: int = PROMPTS_AT_ONCE) -> Tensor:
+    """Logits (B, P, h, w) of prompts (P, D), of which `decode` gets `at_once` at a time."""
+    logits = [decode(some) for some in embeddings.split(at_once)]
+    return logits[0] if len(logits) == 1 else torch.cat(logits, dim=1)
 
 
 def input_pixels(model: CLIPSeg, images: Sequence[np.ndarray], size: tuple[int, int]) -> Tensor:

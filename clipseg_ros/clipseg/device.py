@@ -12,6 +12,9 @@ PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 BACKENDS = {"torch": PRECISIONS, "openvino": PRECISIONS, "onnxruntime": ("auto", "float32", "int8")}
 """What can run the network, each with the precisions that it knows."""
 
+TENSOR_CORES = (7, 0)
+"""Compute capability from which on; before, float16 is no faster than float32, or slower."""
+
 
 class Setting(NamedTuple):
     """A backend of `BACKENDS`, the device, and one of the backend's precisions other than auto."""
@@ -42,13 +45,21 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
 
 
 def pick_precision(precision: str | torch.dtype, device: torch.device) -> torch.dtype:
-    """Return the type that `precision` names; auto is float32 on a CPU and float16 on a GPU. Raises ValueError."""
+    """Return the type that `precision` names. Raises ValueError.
+
+    auto is float16 on a GPU with tensor cores and float32 elsewhere: float16's masks are closer to float32's than
+    bfloat16's, and as fast. Weights that overflow in it are refused when they are warmed up.
+    """
     name = str(precision).removeprefix("torch.")
     if name not in PRECISIONS:
         raise ValueError(f"precision is {name!r}; it must be one of {', '.join(PRECISIONS)}")
     if name == "auto":
-        return torch.float16 if device.type == "cuda" else torch.float32
+        return torch.float16 if _has_tensor_cores(device) else torch.float32
     return getattr(torch, name)
+
+
+def _has_tensor_cores(device: torch.device) -> bool:
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= TENSOR_CORES
 
 
 def settle(backend: str, device: str | torch.device, precision: str | torch.dtype) -> Setting:

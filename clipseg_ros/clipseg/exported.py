@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from clipseg_ros.clipseg.backend import Backend, in_turns
 from clipseg_ros.clipseg.graphs import DECODER, ENCODER
 from clipseg_ros.clipseg.model import ImageFeatures
 from clipseg_ros.clipseg.preprocessing import squash
 from clipseg_ros.clipseg.runtimes import open_session
 
 
-class ExportedBackend:
+class ExportedBackend(Backend):
     """The two graphs of `graphs` in a folder, on the CPU with as many threads as PyTorch has.
 
     Its `ImageFeatures` hold the reduced activations, deepest first. Several pictures, whose shapes are static, are
@@ -41,10 +42,12 @@ class ExportedBackend:
 
     def decode(self, features: ImageFeatures, embeddings: Tensor) -> Tensor:
         """As `Backend`; embeddings and logits are on the CPU."""
+        rows = [in_turns(lambda some, image=image: self._paint(image, some), embeddings) for image in features.split()]
+        return rows[0] if len(rows) == 1 else torch.cat(rows)
+
+    def _paint(self, image: ImageFeatures, embeddings: Tensor) -> Tensor:
         prompts = embeddings.float().contiguous().numpy()
-        logits = [self._decoder([prompts, *(reduced.numpy() for reduced in image.activations)])[0]
-                  for image in features.split()]
-        return torch.from_numpy(logits[0] if len(logits) == 1 else np.concatenate(logits))
+        return torch.from_numpy(self._decoder([prompts, *(reduced.numpy() for reduced in image.activations)])[0])
 
     def _encode_one(self, image: np.ndarray) -> ImageFeatures:
         pixels = np.ascontiguousarray(squash(image, self._size).permute(1, 2, 0).numpy()[np.newaxis])

@@ -15,7 +15,6 @@ connect the two.
 from __future__ import annotations
 
 import contextlib
-import copy
 import warnings
 from collections.abc import Iterator
 from importlib import import_module
@@ -25,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from clipseg_ros.clipseg.decoder import Decoder
-from clipseg_ros.clipseg.model import CLIPSeg, interpolate_positions
+from clipseg_ros.clipseg.model import CLIPSeg, with_positions
 from clipseg_ros.clipseg.preprocessing import normalise
 from clipseg_ros.clipseg.runtimes import EXPORTERS
 
@@ -68,7 +67,7 @@ def write_graphs(model: CLIPSeg, folder: Path, *, side: int) -> None:
     Raises ValueError where this PyTorch cannot write the network. Needs what `require_exporters` looks for.
     """
     grid = (side // model.patch_size,) * 2
-    encoder = _Encoder(_with_positions(model, grid)).eval()
+    encoder = _Encoder(with_positions(model, grid)).eval()
     painter = _Painter(model.decoder, grid).eval()
     pixels = torch.zeros((1, side, side, 3), dtype=torch.uint8)
     names = [f"reduced_{index}" for index in range(len(model.config.extract_layers))]
@@ -117,16 +116,6 @@ def _write(module: nn.Module, example: tuple, path: Path, *, inputs: list[str], 
         reason = str(error.__cause__ or error).strip().splitlines()[0]
         raise ValueError(f"PyTorch {torch.__version__} cannot write this network as ONNX: {reason}") from error
     program.save(path, external_data=False)
-
-
-def _with_positions(model: CLIPSeg, grid: tuple[int, int]) -> CLIPSeg:
-    """A twin whose positional embeddings are those of `grid`, so that the graph need not resize them."""
-    twin = copy.deepcopy(model, {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())})
-    visual = twin.clip.visual
-    positions = interpolate_positions(visual.positional_embedding.detach(), visual.grid_size, grid)
-    visual.positional_embedding = nn.Parameter(positions, requires_grad=False)
-    visual.grid_size = grid
-    return twin
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
@@ -234,6 +235,16 @@ def interpolate_positions(positions: Tensor, trained: tuple[int, int], grid: tup
     image = nn.functional.interpolate(image.float(), size=grid, mode="bicubic", align_corners=False)
     resized = image.squeeze(0).permute(1, 2, 0).flatten(0, 1)
     return torch.cat([positions[:1], resized.to(positions.dtype)])
+
+
+def with_positions(model: CLIPSeg, grid: tuple[int, int]) -> CLIPSeg:
+    """A twin with the same weights, whose positional embeddings are those of `grid`, so that they are not resized."""
+    twin = copy.deepcopy(model, {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())})
+    visual = twin.clip.visual
+    positions = interpolate_positions(visual.positional_embedding.detach(), visual.grid_size, grid)
+    visual.positional_embedding = nn.Parameter(positions, requires_grad=False)
+    visual.grid_size = grid
+    return twin
 
 
 def build_towers(config: CLIPSegConfig) -> CLIP:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
@@ -10,13 +11,14 @@ from pathlib import Path
 from threading import RLock
 from typing import Union
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from clipseg_ros.clipseg.backend import Backend, TorchBackend, input_pixels, pick_side, place
 from clipseg_ros.clipseg.device import Setting, settle
+from clipseg_ros.clipseg.gpu import GpuBackend
+from clipseg_ros.clipseg.maps import to_levels, to_probabilities
 from clipseg_ros.clipseg.model import CLIPSeg, ImageFeatures
 from clipseg_ros.clipseg.preprocessing import check_image
 from clipseg_ros.clipseg.prompts import Prompt, as_prompts, engineer_visual_prompt
@@ -28,7 +30,6 @@ Prompts = Union[str, Prompt, Iterable[Union[str, Prompt]]]
 
 PROMPTS_KEPT = 512
 CAMERAS_KEPT = 8
-PROMPTS_AT_ONCE = 8
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Segmenter:
     device :
         "auto" (the first GPU, otherwise the CPU), "cpu", "cuda" or "cuda:1".
     precision :
-        "auto" (float16 on a GPU, float32 on a CPU), "float32", "bfloat16" or "float16". On a CPU float16 rounds the
+        "auto" (float16 on a GPU with tensor cores, otherwise float32), "float32", "bfloat16" or "float16". On a CPU float16 rounds the
         weights and computes in float32, because PyTorch's float16 is many times slower there. Other backends refuse
         what the processor lacks; "int8" (onnxruntime alone) makes the image encoder's matrix products int8.
     backend :
@@ -150,6 +151,11 @@ class Segmenter:
         return self._setting.precision
 
     @property
+    def gpu_memory(self) -> int:
+        """Bytes of the GPU's memory that PyTorch holds in this process; 0 on a CPU."""
+        return torch.cuda.memory_reserved(self.device) if self.device.type == "cuda" else 0
+
+    @property
     def input_size(self) -> tuple[int, int]:
         """(h, w) in pixels to which pictures are squashed, the size of the logits."""
         return (self._side, self._side)
@@ -174,11 +180,27 @@ class Segmenter:
         Raises ValueError for an image of the wrong shape or type, for another number of names than of images and for
         what `check` refuses.
         """
+        images = _as_list(image)
         with self._lock, torch.inference_mode():
-            images = _as_list(image)
-            probabilities = torch.sigmoid(self._decode(image, as_prompts(prompts), camera)).cpu().numpy()
-        resized = [_resize(maps, frame.shape[:2]) for maps, frame in zip(probabilities, images)]
-        return resized if isinstance(image, (list, tuple)) else resized[0]
+            logits = self._decode(image, as_prompts(prompts), camera)
+            maps = to_probabilities(logits, [one.shape[:2] for one in images])
+        return maps if isinstance(image, (list, tuple)) else maps[0]
+
+    def levels(
+        self, images: Sequence[np.ndarray], prompts: Prompts, thresholds: Sequence[float], *,
+        camera: str | Sequence[str] = ""
+    ) -> list[np.ndarray]:
+        """The probabilities in steps of 1 / 255, a quarter of the bytes to fetch from a GPU and to work on.
+
+        Takes what `segment` takes, and a threshold in (0, 1) for each prompt. Returns (n_prompts, H, W) uint8 for each
+        image, as `maps.to_levels`: a pixel reaches its prompt's threshold from `maps.first_level` on.
+        """
+        prompts = as_prompts(prompts)
+        if len(thresholds) != len(prompts):
+            raise ValueError(f"there are {len(prompts)} prompts but {len(thresholds)} thresholds; each prompt needs one")
+        with self._lock, torch.inference_mode():
+            logits = self._decode(images, prompts, camera)
+            return to_levels(logits, [one.shape[:2] for one in images], thresholds)
 
     def logits(
         self, image: np.ndarray | Sequence[np.ndarray], prompts: Prompts, *, camera: str | Sequence[str] = ""
@@ -202,19 +224,41 @@ class Segmenter:
         text = Prompt.of(prompt).text
         return () if text is None else self._tokenizer.unknown_words(text)
 
-    def warm_up(self) -> None:
+    def stage(self, images: Sequence[np.ndarray]) -> None:
+        """Start to copy images to the GPU that are segmented next, while the network may still work on others.
+
+        They must not change until then. On a CPU nothing happens.
+        """
+        for image in _as_list(list(images)):
+            self._backend.stage(image)
+
+    def warm_up(self, cameras: int = 1) -> None:
         """Run one frame and one prompt, so that the first real frame is as fast as the others. Keeps nothing.
 
-        Raises ValueError where the weights overflow in this precision.
+        On a GPU this also records the network for frames of up to so many cameras at once.
+
+        Raises ValueError where the weights overflow in this precision, torch.OutOfMemoryError where a GPU's memory
+        does not suffice for one frame and one prompt.
         """
         height, width = self.input_size
         frame = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
         with self._lock, torch.inference_mode():
+            self._backend.prepare(cameras)
             features = self._backend.encode([frame])
             logits = self._backend.decode(features, self._embed_texts([Prompt("warm up")]))
             finite = bool(torch.isfinite(logits).all())
         if not finite:
             raise ValueError(f"the weights {self._name!r} overflow in {self.precision}; float32 or bfloat16 may do")
+
+    def close(self) -> None:
+        """Let go of the network, of what is kept of frames and prompts, and of a GPU's memory. Ends its use."""
+        with self._lock:
+            self._frames.clear()
+            self._embeddings.clear()
+            del self._model, self._backend
+            gc.collect()
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
 
     def _decode(
         self, image: np.ndarray | Sequence[np.ndarray], prompts: list[Prompt], camera: str | Sequence[str]
@@ -225,9 +269,7 @@ class Segmenter:
         if not prompts or not images:
             return torch.empty((len(images), len(prompts), *self.input_size))
         features = self._backend.encode(images) if cameras is None else self._features(images, cameras)
-        # A few prompts at a time: their hidden layers stay in the processor's cache, and memory does not grow.
-        maps = [self._backend.decode(features, some) for some in embeddings.split(PROMPTS_AT_ONCE)]
-        return maps[0] if len(maps) == 1 else torch.cat(maps, dim=1)
+        return self._backend.decode(features, embeddings)
 
     def _features(self, images: list[np.ndarray], cameras: list[str]) -> ImageFeatures:
         """The encoded frames: those that equal their camera's last encoded one from the cache, the rest anew."""
@@ -235,9 +277,9 @@ class Segmenter:
         new = [index for index, (camera, last, image) in enumerate(zip(cameras, known, images))
                if last is None or not self._is_known(camera, last[0], image)]
         if new:
-            frames = [np.array(images[index], order="C") for index in new]
-            encoded = self._backend.encode(frames)
-            for index, frame, features in zip(new, frames, encoded.split()):
+            encoded = self._backend.encode([images[index] for index in new])
+            for index, features in zip(new, encoded.split()):
+                frame = np.array(images[index], order="C")
                 known[index] = (frame, features)
                 if self._unchanged is not None:
                     self._unchanged.encoded(cameras[index], frame)
@@ -294,6 +336,8 @@ def _prepare(
     """The network that embeds the prompts, and what runs the rest of it."""
     if setting.backend == "torch":
         placed = place(model, setting.device, getattr(torch, setting.precision))
+        if setting.device.type == "cuda":
+            return placed, GpuBackend(placed, (side, side), progress=progress)
         return placed, TorchBackend(placed, (side, side))
     from clipseg_ros.clipseg.exports import Exporter
 
@@ -338,12 +382,3 @@ def _remember(cache: OrderedDict, key: object, value: object, kept: int) -> None
     cache.move_to_end(key)
     while len(cache) > kept:
         cache.popitem(last=False)
-
-
-def _resize(maps: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize (n, h, w) float32 to (n, H, W) bilinearly: OpenCV takes half of torch's time on a CPU."""
-    height, width = size
-    resized = np.empty((len(maps), height, width), np.float32)
-    for source, target in zip(maps, resized):
-        cv2.resize(source, (width, height), dst=target, interpolation=cv2.INTER_LINEAR)
-    return resized

@@ -19,8 +19,8 @@ def label_image(probabilities: np.ndarray, thresholds: Sequence[float]) -> np.nd
 
     Parameters
     ----------
-    probabilities : (n, H, W) float32 in [0, 1]
-    thresholds : n numbers in (0, 1)
+    probabilities : (n, H, W) float32 in [0, 1], or uint8 on another scale
+    thresholds : n numbers on the same scale
 
     Returns
     -------
@@ -37,7 +37,7 @@ def label_image(probabilities: np.ndarray, thresholds: Sequence[float]) -> np.nd
     labels = np.full((height, width), NO_PROMPT, np.uint8)
     best: np.ndarray | None = None
     for index, (probability, threshold) in enumerate(zip(probabilities, thresholds, strict=True)):
-        above = to_mask(probability >= float(threshold))
+        above = threshold_mask(probability, threshold)
         if best is None:
             labels[above != 0] = index
             best = cv2.copyTo(probability, above) if len(probabilities) > 1 else probability
@@ -46,6 +46,11 @@ def label_image(probabilities: np.ndarray, thresholds: Sequence[float]) -> np.nd
         cv2.copyTo(np.full_like(labels, index), wins, labels)
         cv2.copyTo(probability, wins, best)
     return labels
+
+
+def threshold_mask(probability: np.ndarray, threshold: float) -> np.ndarray:
+    """uint8 of the same shape: 255 where the image reaches the threshold, compared in the image's own type."""
+    return to_mask(np.ascontiguousarray(probability >= probability.dtype.type(threshold)))
 
 
 def union_mask(labels: np.ndarray) -> np.ndarray:

@@ -21,16 +21,17 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw_overlay(image: np.ndarray, probabilities: np.ndarray, thresholds: Sequence[float],
-                 names: Sequence[str], *, labels: np.ndarray | None = None) -> np.ndarray:
+                 names: Sequence[str], *, labels: np.ndarray | None = None, full_scale: float = 1.0) -> np.ndarray:
     """The picture with each prompt's pixels tinted, outlined and named in a legend.
 
     Parameters
     ----------
     image : (H, W, 3) uint8, RGB; not changed
-    probabilities : (n, H, W) float32 in [0, 1]
-    thresholds : n numbers; a pixel belongs to the most probable prompt that reaches its own
+    probabilities : (n, H, W) float32 in [0, 1], or uint8 in [0, 255] with a `full_scale` of 255
+    thresholds : n numbers on that scale; a pixel belongs to the most probable prompt that reaches its own
     names : n legend texts; the highest probability of the prompt is written behind each
     labels : (H, W) uint8, the `label_image` of the same arguments if the caller has it already
+    full_scale : what stands for a probability of 1
 
     Returns
     -------
@@ -50,7 +51,7 @@ def draw_overlay(image: np.ndarray, probabilities: np.ndarray, thresholds: Seque
     if labels is None:
         labels = label_image(probabilities, thresholds)
     picture = _tint(image, labels)
-    scores = [float(cv2.minMaxLoc(probability)[1]) for probability in probabilities]
+    scores = [cv2.minMaxLoc(probability)[1] / full_scale for probability in probabilities]
     _draw_legend(picture, [f"{_printable(name)}  {score:.2f}" for name, score in zip(names, scores, strict=True)])
     return picture
 

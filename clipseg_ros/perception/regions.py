@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from clipseg_ros.perception.masks import to_mask
+from clipseg_ros.perception.masks import threshold_mask, to_mask
 
 MOST_SCORED = 256
 """Of more regions than this only the largest are scored, which bounds the time of a noisy image."""
@@ -34,17 +34,18 @@ class Region:
 
 
 def find_regions(probability: np.ndarray, threshold: float, *,
-                 min_area: int = 1, max_regions: int | None = None) -> list[Region]:
+                 min_area: int = 1, max_regions: int | None = None, full_scale: float = 1.0) -> list[Region]:
     """Regions of `probability` >= `threshold`, the highest score first.
 
     Pixels that touch at a corner belong to the same region.
 
     Parameters
     ----------
-    probability : (H, W) float32 in [0, 1]
-    threshold : in (0, 1)
+    probability : (H, W) float32 in [0, 1], or uint8 in [0, 255] with a `full_scale` of 255
+    threshold : in (0, full_scale)
     min_area : smaller regions are dropped, in pixels
     max_regions : only the best ones are returned; None means all
+    full_scale : what stands for a probability of 1
 
     Raises
     ------
@@ -53,7 +54,7 @@ def find_regions(probability: np.ndarray, threshold: float, *,
     """
     if probability.ndim != 2 or probability.size == 0:
         raise ValueError(f"the probability image has the shape {probability.shape}; it must be (height, width)")
-    above = to_mask(np.ascontiguousarray(probability >= float(threshold)))
+    above = threshold_mask(probability, threshold)
     left, top, width, height = cv2.boundingRect(above)
     if not width:
         return []
@@ -63,18 +64,18 @@ def find_regions(probability: np.ndarray, threshold: float, *,
         above[crop], connectivity=8, ltype=cv2.CV_32S, ccltype=cv2.CCL_GRANA)
     areas = stats[:, cv2.CC_STAT_AREA]
     by_area = 1 + np.argsort(-areas[1:], kind="stable")
-    regions = [_region(label, probability[crop], labels, stats[label], centroids[label], (left, top))
+    regions = [_region(label, probability[crop], full_scale, labels, stats[label], centroids[label], (left, top))
                for label in by_area[:MOST_SCORED].tolist() if areas[label] >= min_area]
     regions.sort(key=lambda region: -region.score)
     return regions[:max_regions]
 
 
-def _region(label: int, probability: np.ndarray, labels: np.ndarray, stats: np.ndarray,
+def _region(label: int, probability: np.ndarray, full_scale: float, labels: np.ndarray, stats: np.ndarray,
             centroid: np.ndarray, corner: tuple[int, int]) -> Region:
     """Region `label` of a part of the image whose upper left pixel is `corner` (x, y)."""
     x, y, width, height, area = stats.tolist()
     box = slice(y, y + height), slice(x, x + width)
     mask = to_mask(labels[box] == label)
-    return Region(score=cv2.mean(probability[box], mask=mask)[0], area=area,
+    return Region(score=cv2.mean(probability[box], mask=mask)[0] / full_scale, area=area,
                   centroid=(float(centroid[0]) + corner[0], float(centroid[1]) + corner[1]),
                   roi=(x + corner[0], y + corner[1], width, height), mask=mask)

@@ -52,12 +52,18 @@ class Diagnostics:
         self._processed: dict[str, int] = {}
 
     def publish(self, counts: Mapping[str, Counts], times: Mapping[str, FrameTimes],
-                silence: Callable[[str], str]) -> None:
-        """Report on the cameras in `times`; `silence` says of one why no image arrives, or is empty if they do."""
+                silence: Callable[[str], str], *, gpu_memory: int = 0) -> None:
+        """Report on the cameras in `times`; `silence` says of one why no image arrives, or is empty if they do.
+
+        gpu_memory : bytes that the network holds; 0, and nothing is said of it, on a CPU
+        """
         message = DiagnosticArray()
         message.header.stamp = self._node.get_clock().now().to_msg()
         for camera, taken in times.items():
-            message.status.append(self._status(camera, counts.get(camera, Counts()), taken, silence(camera)))
+            status = self._status(camera, counts.get(camera, Counts()), taken, silence(camera))
+            if gpu_memory:
+                status.values.append(KeyValue(key="GPU memory [MiB]", value=str(gpu_memory // 2**20)))
+            message.status.append(status)
         self._publisher.publish(message)
 
     def destroy(self) -> None:

@@ -15,6 +15,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_srvs.srv import SetBool
 
 from clipseg_ros.clipseg import Segmenter
+from clipseg_ros.clipseg.startup import load_warm
 from clipseg_ros.clipseg.unchanged import UnchangedScene
 from clipseg_ros.msg import Prompts
 from clipseg_ros.ros import detections
@@ -133,12 +134,13 @@ class ClipsegNode(LifecycleNode):
     def _load(self) -> Segmenter:
         settings = self._settings
         self.get_logger().info(f"loading the weights {settings['weights']!r}")
-        segmenter = Segmenter.load(settings["weights"], device=settings["device"], precision=settings["precision"],
-                                   backend=settings["backend"], input_size=settings["input_size"],
-                                   unchanged=self._unchanged_scene(), allow_download=settings["allow_download"],
-                                   progress=self.get_logger().info)
-        segmenter.warm_up()
-        self.get_logger().info(f"weights {segmenter.name!r} on {segmenter.device} in {segmenter.precision}, "
+        segmenter = load_warm(
+            settings["weights"], on_oom=settings["on_oom"], cameras=min(len(settings["cameras"]), settings["max_batch"]),
+            device=settings["device"], precision=settings["precision"], backend=settings["backend"],
+            input_size=settings["input_size"], unchanged=self._unchanged_scene(),
+            allow_download=settings["allow_download"], progress=self.get_logger().info)
+        memory = f", {segmenter.gpu_memory // 2**20} MiB of its memory" if segmenter.gpu_memory else ""
+        self.get_logger().info(f"weights {segmenter.name!r} on {segmenter.device} in {segmenter.precision}{memory}, "
                                f"run by {segmenter.backend}")
         if not segmenter.trained:
             self.get_logger().warning(f"the weights {segmenter.name!r} are untrained: the masks mean nothing")
@@ -162,6 +164,7 @@ class ClipsegNode(LifecycleNode):
         self._worker = Worker(pipeline.process, on_error=self._on_processing_error,
                               max_batch=self._settings["max_batch"])
         self._worker.set_rates(self._settings["max_rate"], self._settings.max_rates)
+        pipeline.waiting = self._worker.waiting
         self._worker.start()
         self._prompt_input.start()
         self._diagnostics = Diagnostics(self, hardware=str(pipeline.segmenter.device))
@@ -186,6 +189,7 @@ class ClipsegNode(LifecycleNode):
             for camera in self._pipeline.inputs.values():
                 camera.destroy()
             self._pipeline.set_inputs({})
+            self._pipeline.waiting = dict
 
     def _log_counts(self, worker: Worker) -> None:
         for camera, counts in worker.counts.items():
@@ -199,13 +203,9 @@ class ClipsegNode(LifecycleNode):
         """Undo `on_configure`; nothing happens where it was not called."""
         if self._pipeline is None:
             return
-        on_gpu = self._pipeline.segmenter.device.type == "cuda"
         self._pipeline.destroy()
+        self._pipeline.segmenter.close()
         self._pipeline = None
-        if on_gpu:
-            import torch
-
-            torch.cuda.empty_cache()
 
     def _running(self) -> tuple[Pipeline, Worker]:
         """What a request needs. ValueError, with a sentence, while the node is not active."""
@@ -227,7 +227,8 @@ class ClipsegNode(LifecycleNode):
 
     def _report(self) -> None:
         inputs = self._pipeline.inputs
-        self._diagnostics.publish(self._worker.counts, self._pipeline.times, lambda camera: inputs[camera].silence)
+        self._diagnostics.publish(self._worker.counts, self._pipeline.times, lambda camera: inputs[camera].silence,
+                                  gpu_memory=self._pipeline.segmenter.gpu_memory)
 
     def _on_processing_error(self, error: Exception) -> None:
         """A frame could not be processed for another reason than a faulty image; in the worker's thread."""

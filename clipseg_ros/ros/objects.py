@@ -46,9 +46,9 @@ class FoundObject:
 def find_objects(result: FrameResult, view: View, parameters: Any) -> list[FoundObject]:
     """The regions of each prompt in the prompts' order, the best score first within a prompt."""
     found = []
-    for index, (text, threshold) in enumerate(zip(result.active.texts, result.active.thresholds, strict=True)):
-        regions = find_regions(result.probabilities[index], threshold, min_area=parameters["min_area"],
-                               max_regions=parameters["max_regions"])
+    for index, (text, threshold) in enumerate(zip(result.active.texts, result.thresholds, strict=True)):
+        regions = find_regions(result.maps[index], threshold, min_area=parameters["min_area"],
+                               max_regions=parameters["max_regions"], full_scale=result.full_scale)
         locations = locate(regions, view.camera, view.depth, point=parameters["point"])
         found += [FoundObject(region, text, index, location, location.pose)
                   for region, location in zip(regions, locations)]

@@ -59,6 +59,11 @@ class Outputs:
         """Whether anybody listens to any of the topics."""
         return any(publisher.get_subscription_count() for publisher in self._publishers())
 
+    @property
+    def wants_probability(self) -> bool:
+        """Whether anybody listens to ~/probability."""
+        return self._pictures["probability"].get_subscription_count() > 0
+
     def publish(self, result: FrameResult, header: Header, find: Callable[[], Findings]) -> None:
         """Publish what is listened to, with the picture's header; `find` is called only where it is needed."""
         for name, publisher in self._pictures.items():

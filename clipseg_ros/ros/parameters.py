@@ -12,6 +12,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from clipseg_ros.clipseg.device import BACKENDS
+from clipseg_ros.clipseg.startup import ON_OOM
 from clipseg_ros.perception.location import POINTS
 from clipseg_ros.ros.prompt_text import PromptText, as_unique, check_threshold, parse_prompt
 
@@ -80,6 +81,8 @@ SPECS: dict[str, _Spec] = {
     "device": _Spec("auto", "Where the network runs: auto, cpu, cuda or cuda:N.", check=_check_device),
     "precision": _Spec("auto", "Number format of the network: auto, float32, bfloat16, float16, or int8 with the "
                        "backend onnxruntime.", check=_one_of(*PRECISIONS)),
+    "on_oom": _Spec("error", "What happens where a GPU's memory does not suffice: error, or cpu, which then runs the "
+                    "network.", check=_one_of(*ON_OOM)),
     "backend": _Spec("torch", "What runs the network: torch, or on the CPU openvino or onnxruntime, if installed.",
                      check=_one_of(*BACKENDS)),
     "input_size": _Spec(0, "Side in pixels to which images are squashed, a multiple of the patch size; smaller is faster "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -37,6 +37,11 @@ class Pipeline:
     ------
     ValueError
         If there is a target frame, but no tf2_ros.
+
+    Attributes
+    ----------
+    times : how long the frames of each camera took
+    waiting : returns the frames, by camera, that will probably be next
     """
 
     def __init__(self, node: LifecycleNode, segmenter: Segmenter, *, store: PromptStore, parameters: Parameters,
@@ -56,6 +61,7 @@ class Pipeline:
         self._inputs: dict[str, CameraInput] = {}
         self._clock = node.get_clock()
         self.times = {name: FrameTimes() for name in names}
+        self.waiting: Callable[[], Mapping[str, Frame]] = dict
 
     @property
     def segmenter(self) -> Segmenter:
@@ -89,6 +95,7 @@ class Pipeline:
         results = self.look([frame.rgb for _, frame in frames], self._store.active(),
                             cameras=[camera for camera, _ in frames])
         network = time.monotonic() - start
+        self._stage_next()
         for (camera, frame), result in zip(frames, results, strict=True):
             self._outputs[camera].publish(
                 result, frame.header, lambda camera=camera, frame=frame, result=result: self._follow(
@@ -100,8 +107,11 @@ class Pipeline:
         """Run the network on (H, W, 3) uint8 RGB images; `cameras` names the cache of each one's features."""
         if not active.prompts:
             return [FrameResult(rgb, active, np.zeros((0, *rgb.shape[:2]), np.float32)) for rgb in images]
-        probabilities = self._segmenter.segment(list(images), active.prompts, camera=list(cameras))
-        return [FrameResult(rgb, active, maps) for rgb, maps in zip(images, probabilities, strict=True)]
+        if self._segmenter.device.type == "cuda" and not self._is_probability_wanted(cameras):
+            maps = self._segmenter.levels(images, active.prompts, active.thresholds, camera=list(cameras))
+        else:
+            maps = self._segmenter.segment(list(images), active.prompts, camera=list(cameras))
+        return [FrameResult(rgb, active, one) for rgb, one in zip(images, maps, strict=True)]
 
     def find(self, result: FrameResult, header: Header, view: View = View()) -> Findings:
         """The objects of a result, as the parameters limit them, in the target frame where there is one."""
@@ -119,6 +129,16 @@ class Pipeline:
             outputs.destroy()
         if self._target is not None:
             self._target.destroy()
+
+    def _stage_next(self) -> None:
+        """Let the frames that wait travel to a GPU while the results of the last ones are published."""
+        if self._segmenter.device.type == "cuda":
+            self._segmenter.stage([frame.rgb for camera, frame in self.waiting().items()
+                                   if self._is_readable(camera, frame)])
+
+    def _is_probability_wanted(self, cameras: Sequence[str]) -> bool:
+        """Whether full probabilities are worth four times the bytes from a GPU, to which a CPU adds a conversion."""
+        return any(self._outputs[camera].wants_probability for camera in cameras if camera in self._outputs)
 
     def _is_readable(self, camera: str, frame: Frame) -> bool:
         try:

@@ -15,7 +15,7 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from clipseg_ros.clipseg import Prompt
-from clipseg_ros.perception.masks import label_image, union_mask
+from clipseg_ros.perception.masks import threshold_mask
 from clipseg_ros.ros.frame_result import FrameResult
 from clipseg_ros.ros.messages import image_to_mask, image_to_rgb, to_image
 from clipseg_ros.ros.calibration import Calibration
@@ -160,5 +160,5 @@ def visual_prompt(image: Image, mask: Image) -> Prompt | None:
 
 def _masks(result: FrameResult, header: Header) -> list[Image]:
     """One mask per prompt, each by its own threshold whatever the other prompts find."""
-    return [to_image(union_mask(label_image(probability[None], [threshold])), "mono8", header)
-            for probability, threshold in zip(result.probabilities, result.active.thresholds, strict=True)]
+    return [to_image(threshold_mask(one, threshold), "mono8", header)
+            for one, threshold in zip(result.maps, result.thresholds, strict=True)]

@@ -118,6 +118,11 @@ class Worker:
             return {camera: Counts(self._processed[camera], self._overtaken[camera])
                     for camera in self._processed | self._overtaken}
 
+    def waiting(self) -> dict[str, Any]:
+        """The frame of each camera that waits now; a newer one may still take its place."""
+        with self._changed:
+            return dict(self._frames)
+
     def start(self) -> None:
         """Start the thread."""
         self._running = True

@@ -25,6 +25,7 @@ class Batch:
     support_index : (B, P) int64, a prompt's support picture; -1 = none
     text_weight : (B, P) float32, 1 = text alone, 0 = support picture alone
     kinds : (B, P) int64, the kind of each prompt as its place in KINDS
+    ids : (B, h, w) uint8, the number of the object at each pixel, 0 = none; or None where objects are not told apart
     class_texts : a text for each class, the first for class 1; or None
     support_class : (V,) int64, the class of each support picture, from 1; or None
     patch_class, patch_colour : (B, rows, cols) int64, 0 = background, -1 = undecided; or None
@@ -38,6 +39,7 @@ class Batch:
     support_index: Tensor
     text_weight: Tensor
     kinds: Tensor
+    ids: Tensor | None = None
     class_texts: list[str] | None = None
     support_class: Tensor | None = None
     patch_class: Tensor | None = None

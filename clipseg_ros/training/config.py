@@ -52,7 +52,7 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Weights of the losses; see losses.segmentation_loss.
+    """Weights of the losses; see losses.segmentation_loss and, for `choice`, losses.choice_loss.
 
     `balance` is a number, or a list of [progress, number], ascending: from there on.
     """
@@ -62,6 +62,7 @@ class LossConfig:
     absent: float = 1.0
     absent_dice: float = 0.0
     smooth: float = 0.002
+    choice: float = 0.0
 
 
 @dataclass(frozen=True)

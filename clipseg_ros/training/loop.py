@@ -20,7 +20,7 @@ from clipseg_ros.training.conditioning import PromptEncoder
 from clipseg_ros.training.config import TrainingConfig
 from clipseg_ros.training.ema import WeightAverage
 from clipseg_ros.training.feed import endless_batches
-from clipseg_ros.training.losses import segmentation_loss
+from clipseg_ros.training.losses import choice_loss, segmentation_loss
 from clipseg_ros.training.metrics import KindScores, MetricsLog
 from clipseg_ros.training.network import trainable_parameters
 from clipseg_ros.training.optimisers import Optimisers
@@ -162,6 +162,8 @@ class Trainer:
         losses["segmentation"] = segmentation_loss(
             logits, batch.masks, balance=value_at(loss.balance, float(self.sources.progress[0])),
             absent_weight=loss.absent, dice_weight=loss.dice, absent_dice_weight=loss.absent_dice, smooth=loss.smooth)
+        if loss.choice and batch.ids is not None:
+            losses["choice"] = loss.choice * choice_loss(logits, batch.masks, batch.ids)
         return losses, logits.detach(), batch.masks
 
     def _embed_pictures(self, features: ImageFeatures) -> Tensor:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Segmentation losses on full-resolution logits: binary cross-entropy with optional balancing, and Dice."""
+"""Segmentation losses on full-resolution logits: binary cross-entropy with optional balancing, Dice, and the choice among objects."""
 
 from __future__ import annotations
 
@@ -65,6 +65,35 @@ def segmentation_loss(
         return loss
     weight = torch.where(present, dice_weight, absent_dice_weight)
     return loss + (weight * dice(logits, masks, smooth=smooth)).mean()
+
+
+def choice_loss(logits: Tensor, masks: Tensor, ids: Tensor, *, smallest: float = 0.0005) -> Tensor:
+    """Cross-entropy of choosing an object that the prompt means among those of the picture; scalar.
+
+    The choice follows the objects' scores, the mean probability over their pixels, as the measure "right object" of
+    an evaluation does: the chance of an object is its odds, p / (1 - p), over the sum of all objects' odds. Prompts
+    that mean every object of their picture or none say nothing; without any other the loss is 0.
+
+    Parameters
+    ----------
+    logits : (B, P, H, W) float
+    masks : (B, P, H, W), nonzero = object; an object is meant when at least half of its pixels are
+    ids : (B, H, W) uint8, the number of the object at each pixel, 0 = none
+    smallest : objects of a smaller share of the picture do not take part
+    """
+    owner = F.one_hot(ids.long().flatten(1))[..., 1:].float()
+    area = owner.sum(dim=1)[:, None]
+    known = area >= max(1.0, smallest * ids[0].numel())
+    area = area.clamp(min=1.0)
+    score = logits.float().sigmoid().flatten(2) @ owner / area
+    meant = known & (masks.float().flatten(2) @ owner >= 0.5 * area)
+    matters = meant.any(dim=-1) & (known & ~meant).any(dim=-1)
+    if not bool(matters.any()):
+        return logits.sum() * 0.0
+    odds = torch.logit(score, eps=1e-6)
+    among = torch.logsumexp(odds.masked_fill(~known, -torch.inf)[matters], dim=-1)
+    right = torch.logsumexp(odds.masked_fill(~meant, -torch.inf)[matters], dim=-1)
+    return (among - right).mean()
 
 
 @torch.no_grad()

@@ -99,6 +99,7 @@ class SceneBatches(torch.utils.data.Dataset):
                 masks[number, place] = mask_of(ids, answer)
         return Batch(
             pixels=stack_pictures([image for image, _, _ in views]), masks=torch.from_numpy(masks), texts=table.texts,
+            ids=torch.from_numpy(np.stack([ids for _, ids, _ in views])),
             supports=stack_pictures([picture for _, picture in supports], config.support_side), **table.tensors(),
             class_texts=[_name(category, rng) for category in CLASSES],
             support_class=torch.tensor([_CLASS_NUMBER[category] for category, _ in supports], dtype=torch.int64),

@@ -12,8 +12,8 @@ import torch
 
 from clipseg_ros.clipseg import Prompt, Segmenter, runtimes
 from clipseg_ros.clipseg.agreement import RECORDED
+from clipseg_ros.clipseg.backend import PROMPTS_AT_ONCE
 from clipseg_ros.clipseg.checkpoints import DEMO_FILE
-from clipseg_ros.clipseg.segmenter import PROMPTS_AT_ONCE
 from networks import SIDE, network, picture
 
 pytestmark = pytest.mark.usefixtures("one_thread")

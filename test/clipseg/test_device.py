@@ -41,11 +41,13 @@ def test_refuses_device(gpus, count, name, sentence):
 
 
 @pytest.mark.parametrize(
-    "name, device, expected",
-    [("auto", "cpu", torch.float32), ("auto", "cuda", torch.float16), ("bfloat16", "cpu", torch.bfloat16),
-     (torch.float16, "cpu", torch.float16)],
+    "name, device, capability, expected",
+    [("auto", "cpu", None, torch.float32), ("auto", "cuda", (9, 0), torch.float16), ("auto", "cuda", (7, 0), torch.float16),
+     ("auto", "cuda", (6, 1), torch.float32), ("float16", "cuda", (6, 1), torch.float16),
+     ("bfloat16", "cpu", None, torch.bfloat16), (torch.float16, "cpu", None, torch.float16)],
 )
-def test_pick_precision(name, device, expected):
+def test_pick_precision(monkeypatch, name, device, capability, expected):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert pick_precision(name, torch.device(device)) == expected
 
 
@@ -61,8 +63,9 @@ def test_refuses_precision(name):
      (("openvino", "auto", "auto"), "cpu", "float32"), (("openvino", CPU, torch.float16), "cpu", "float16"),
      (("onnxruntime", " CPU ", "int8"), "cpu", "int8")],
 )
-def test_settle(gpus, given, device, precision):
+def test_settle(gpus, monkeypatch, given, device, precision):
     gpus(1)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 7))
     assert settle(*given) == (given[0], torch.device(device), precision)
 
 

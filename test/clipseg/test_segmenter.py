@@ -12,7 +12,8 @@ from clipseg_ros.clipseg import Prompt, Segmenter, onednn
 from clipseg_ros.clipseg.model import SMALL, CLIPSeg
 from clipseg_ros.clipseg.preprocessing import normalise, squash
 from clipseg_ros.clipseg.prompts import engineer_visual_prompt
-from clipseg_ros.clipseg.segmenter import CAMERAS_KEPT, PROMPTS_AT_ONCE
+from clipseg_ros.clipseg.backend import PROMPTS_AT_ONCE
+from clipseg_ros.clipseg.segmenter import CAMERAS_KEPT
 from clipseg_ros.clipseg.tokenizer import Tokenizer
 from networks import reactive
 

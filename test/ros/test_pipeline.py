@@ -3,7 +3,9 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("rclpy")
 pytest.importorskip("clipseg_ros.srv")
@@ -83,3 +85,61 @@ def test_a_faulty_image_does_not_cost_the_others_their_result(encoded):
     assert published == [2]
     assert len(warnings) == 1
     assert "/front/image: the image has the encoding 'rgb7'" in warnings[0]
+
+
+class GpuSegmenter:
+    """Answers with empty maps, and notes what it was asked for."""
+
+    device = torch.device("cuda")
+
+    def __init__(self):
+        self.asked, self.staged = [], []
+
+    def segment(self, images, prompts, *, camera):
+        self.asked.append("probabilities")
+        return [np.zeros((len(prompts), *image.shape[:2]), np.float32) for image in images]
+
+    def levels(self, images, prompts, thresholds, *, camera):
+        self.asked.append("levels")
+        return [np.zeros((len(prompts), *image.shape[:2]), np.uint8) for image in images]
+
+    def stage(self, images):
+        self.staged.append(images)
+
+    def check(self, prompts):
+        pass
+
+
+@pytest.fixture
+def on_gpu():
+    """A pipeline with the prompt "mug" on a GPU."""
+    store = PromptStore(threshold=0.5)
+    segmenter = GpuSegmenter()
+    pipeline = Pipeline(Node(), segmenter, store=store, parameters=PARAMETERS,
+                        reports=SimpleNamespace(warn=lambda text: None))
+    store.replace(parse_prompts("mug"), segmenter)
+    pipeline.set_inputs({name: SimpleNamespace(topic=name, view=lambda *_: View()) for name in PARAMETERS["cameras"]})
+    return pipeline
+
+
+def test_a_gpu_sends_probabilities_only_to_those_who_listen(on_gpu):
+    frames = [("front", Frame(noise(1))), ("back", Frame(noise(2)))]
+    on_gpu.process(frames)
+    on_gpu._outputs["back"]._pictures["probability"] = SimpleNamespace(get_subscription_count=lambda: 1,
+                                                                       publish=lambda message: None)
+    on_gpu.process(frames)
+    on_gpu.process(frames[:1])
+    assert on_gpu.segmenter.asked == ["levels", "probabilities", "levels"]
+
+
+def test_waiting_frames_travel_to_a_gpu_while_results_are_published(on_gpu):
+    faulty = noise(4)
+    faulty.encoding = "rgb7"
+    waiting = {"front": Frame(noise(3)), "back": Frame(faulty)}
+    on_gpu.waiting = lambda: waiting
+    staged_before = []
+    on_gpu._outputs["front"].publish = lambda *_: staged_before.extend(on_gpu.segmenter.staged)
+    on_gpu.process([("front", Frame(noise(1)))])
+    assert len(staged_before) == 1
+    (image,) = staged_before[0]
+    assert image is waiting["front"].rgb, "the same array, by which it is found again"

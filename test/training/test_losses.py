@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from clipseg_ros.training.losses import balanced_bce, batch_iou, dice, segmentation_loss
+from clipseg_ros.training.losses import balanced_bce, batch_iou, choice_loss, dice, segmentation_loss
 from torch.nn import functional as F
 
 
@@ -83,3 +83,47 @@ def test_batch_iou_and_empty_share():
     masks = torch.zeros(1, 3, 10, 100)
     masks[0, 0, 0, :10] = 1
     assert batch_iou(logits, masks) == (pytest.approx(0.5), pytest.approx(0.5))
+
+
+def scores_of(*probabilities):
+    """Logits of one prompt on a picture of ten pixels for each object, and the objects' ids."""
+    logits = torch.logit(torch.tensor(probabilities)).repeat_interleave(10)[None, None, None]
+    return logits, torch.arange(1, len(probabilities) + 1, dtype=torch.uint8).repeat_interleave(10)[None, None]
+
+
+@pytest.mark.parametrize(
+    "meant, expected",
+    [
+        ([1], math.log((4 + 1 + 0.25) / 4)),  # odds 4, 1 and 1 / 4
+        ([2], math.log((4 + 1 + 0.25) / 1)),
+        ([1, 2], math.log((4 + 1 + 0.25) / 5)),
+        ([1, 2, 3], 0.0),  # nothing to choose
+        ([], 0.0),  # absent
+    ],
+)
+def test_choice_by_hand(meant, expected):
+    logits, ids = scores_of(0.8, 0.5, 0.2)
+    masks = torch.isin(ids, torch.tensor(meant, dtype=torch.uint8))[None]
+    assert choice_loss(logits, masks, ids).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_choice_leaves_out_background_and_specks():
+    logits, ids = scores_of(0.8, 0.5, 0.2, 0.9)
+    masks = (ids == 1)[None]
+    ids[ids == 4] = 0
+    ids[0, 0, 20:29] = 0
+    assert choice_loss(logits, masks, ids, smallest=0.1).item() == pytest.approx(math.log(5 / 4), abs=1e-5)
+
+
+def test_choice_means_an_object_that_is_half_covered():
+    logits, ids = scores_of(0.8, 0.5)
+    masks = torch.zeros(1, 1, 1, 20)
+    masks[..., 5:14] = 1  # half of the first object, four tenths of the second
+    assert choice_loss(logits, masks, ids).item() == pytest.approx(math.log(5 / 4), abs=1e-5)
+
+
+def test_choice_gradient_raises_what_is_meant_and_lowers_what_is_not():
+    logits, ids = scores_of(0.001, 0.999)
+    logits.requires_grad_(True)
+    choice_loss(logits, (ids == 1)[None], ids).backward()
+    assert (logits.grad[..., :10] < -0.05).all() and (logits.grad[..., 10:] > 0.05).all()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Python face: shapes, values, caches, precisions, and one sentence for everything that cannot be done."""
 
+import weakref
 from dataclasses import replace
 
 import cv2
@@ -9,10 +10,10 @@ import pytest
 import torch
 
 from clipseg_ros.clipseg import Prompt, Segmenter, onednn
+from clipseg_ros.clipseg.backend import PROMPTS_AT_ONCE
 from clipseg_ros.clipseg.model import SMALL, CLIPSeg
 from clipseg_ros.clipseg.preprocessing import normalise, squash
 from clipseg_ros.clipseg.prompts import engineer_visual_prompt
-from clipseg_ros.clipseg.backend import PROMPTS_AT_ONCE
 from clipseg_ros.clipseg.segmenter import CAMERAS_KEPT
 from clipseg_ros.clipseg.tokenizer import Tokenizer
 from networks import reactive
@@ -323,6 +324,42 @@ def test_warm_up_refuses_weights_that_overflow():
     with pytest.raises(ValueError, match="'big' overflow in float16"):
         Segmenter(broken, device="cpu", precision="float16", name="big").warm_up()
     Segmenter(broken, device="cpu", precision="float32").warm_up()
+
+
+def test_levels_are_the_probabilities_of_a_byte(segmenter):
+    images, prompts, thresholds = [picture(), picture(30, 20, seed=2)], ["mug", "cup"], [0.4, 0.5]
+    expected = segmenter.segment(images, prompts, camera=["left", "right"])
+    found = segmenter.levels(images, prompts, thresholds, camera=["left", "right"])
+    for levels, probabilities in zip(found, expected, strict=True):
+        assert (levels.dtype, levels.shape) == (np.uint8, probabilities.shape)
+        assert np.abs(levels / 255 - probabilities).max() < 1.01 / 255
+    assert segmenter.levels([], prompts, thresholds) == []
+    assert segmenter.levels(images[:1], [], [])[0].shape == (0, *images[0].shape[:2])
+
+
+def test_levels_need_a_threshold_for_each_prompt(segmenter):
+    with pytest.raises(ValueError, match="there are 2 prompts but 1 thresholds; each prompt needs one"):
+        segmenter.levels([picture()], ["mug", "cup"], [0.5])
+
+
+def test_staging_changes_nothing(segmenter):
+    images = [picture(), picture(30, 20, seed=2)]
+    segmenter.stage(images)
+    found = segmenter.segment(images, "mug")
+    np.testing.assert_allclose(found[1], segmenter.segment(images[1], "mug"), rtol=0, atol=1e-5)
+    with pytest.raises(ValueError, match="image 0 of the list has the type float64"):
+        segmenter.stage([picture() / 255.0])
+
+
+def test_closing_lets_go_of_the_network():
+    model = small_model()
+    segmenter = Segmenter(model, device="cpu", precision="bfloat16")
+    segmenter.segment(picture(), "mug")
+    held = weakref.ref(segmenter._model)
+    assert segmenter.gpu_memory == 0
+    segmenter.close()
+    assert held() is None
+    assert (segmenter.precision, segmenter.device.type) == ("bfloat16", "cpu")
 
 
 def test_what_it_says_of_itself(model):

@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What takes turns: this package and its peers, on a new image, and with a new prompt on an image seen before."""
+"""What takes turns: this package and its peers on new images, new prompts on images seen before, scenes at rest."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+import cv2
 import numpy as np
 
-from clipseg_ros.benchmarking.inputs import new_images, new_phrases, phrases
+from clipseg_ros.benchmarking.inputs import new_images, new_phrases, phrases, pictures
 from clipseg_ros.benchmarking.measure import Contender
 from clipseg_ros.benchmarking.peers import Peer
 from clipseg_ros.clipseg.segmenter import Segmenter
 
 OURS = "clipseg_ros"
 NEW_PROMPTS = "clipseg_ros, new prompts"
+REUSING = "clipseg_ros, reuse_features"
 """Names of the contenders that are this package; the others have their peer's."""
+
+NOISE = 2
+"""Levels by which the images of an unchanged scene differ."""
 
 
 def new_image(
@@ -45,6 +50,21 @@ def new_prompt(ours: Segmenter, peers: Sequence[Peer], *, size: tuple[int, int])
 
     return [Contender(OURS, look, lambda given: ours.segment(*given)),
             *_contenders(peers, images, lambda: [next(texts)])]
+
+
+def unchanged_scene(ours: Segmenter, reusing: Segmenter, *, size: tuple[int, int]) -> list[Contender]:
+    """Every call gets the same scene with other noise: encoded anew, and with the features of an earlier image.
+
+    reusing : the same network with a `clipseg.unchanged.UnchangedScene` that lets no feature grow too old meanwhile.
+    """
+    scene, rng, kept = pictures(size)[0], np.random.default_rng(0), phrases(1)
+
+    def look() -> np.ndarray:
+        return cv2.add(scene, rng.integers(0, NOISE + 1, scene.shape, dtype=np.uint8))
+
+    reusing.segment(look(), kept)
+    return [Contender(OURS, look, lambda image: ours.segment(image, kept)),
+            Contender(REUSING, look, lambda image: reusing.segment(image, kept))]
 
 
 def _contenders(

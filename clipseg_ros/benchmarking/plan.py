@@ -21,7 +21,7 @@ class Plan:
     size : (width, height) of the camera's images in pixels.
     prompts : numbers of prompts, each a case of its own.
     backends, precisions : every backend is measured in every precision.
-    device : as for a Segmenter.
+    device, input_size : as for a Segmenter.
     threads : PyTorch's and the backends' threads on the CPU; None for PyTorch's own choice.
     repeats : counted calls of each contender.
     peers : of `peers.PEERS`, whom to compare with.
@@ -36,6 +36,7 @@ class Plan:
     backends: tuple[str, ...] = ("torch",)
     precisions: tuple[str, ...] = ("auto",)
     device: str = "auto"
+    input_size: int = 0
     threads: int | None = None
     repeats: int = 7
     peers: tuple[str, ...] = tuple(PEERS)

@@ -23,8 +23,10 @@ from clipseg_ros.benchmarking.measure import Contender, clock_of, take_turns
 from clipseg_ros.benchmarking.peers import Peer, open_peers
 from clipseg_ros.benchmarking.plan import Plan
 from clipseg_ros.benchmarking.subject import Subject, open_subject
+from clipseg_ros.clipseg.backend import pick_side
 from clipseg_ros.clipseg.device import Setting
 from clipseg_ros.clipseg.segmenter import Segmenter
+from clipseg_ros.clipseg.unchanged import UnchangedScene
 
 FORMAT = 1
 """Changes whenever a result's names do."""
@@ -34,6 +36,9 @@ LIMITS = ("float32", "bfloat16")
 
 _REFERENCE = "transformers"
 """The peer whose masks are the measure."""
+
+_FOREVER = 1e9
+"""Seconds."""
 
 Progress = Callable[[int, int, str], None]
 """Told how many steps of how many are done, and what comes now."""
@@ -85,7 +90,8 @@ class _Suite:
         self._subject = subject
         self._steps = steps
         self._left_out: dict[str, None] = {}
-        self._arithmetic: Arithmetic = count_arithmetic(subject.model.config, subject.model.config.image_size)
+        self._side = pick_side(subject.model, plan.input_size)
+        self._arithmetic: Arithmetic = count_arithmetic(subject.model.config, self._side)
 
     def run(self, remarks: list[str]) -> dict[str, Any]:
         limits = self._measure_limits()
@@ -93,7 +99,7 @@ class _Suite:
         reference = self._look_at_reference()
         networks = [self._measure(setting, limits, reference) for setting in self._settings]
         self._steps("done")
-        plan, side = self._plan, self._subject.model.config.image_size
+        plan, side = self._plan, self._side
         return {
             "format": FORMAT,
             "date": datetime.now(timezone.utc).date().isoformat(),
@@ -134,8 +140,8 @@ class _Suite:
         peers = self._open_peers(plain, names=set(self._plan.peers) & {_REFERENCE})
         if peers:
             name, segment = f"{_REFERENCE} in float32", peers[0].segment
-        elif set(self._settings) != {plain}:
-            name, segment = "this package in PyTorch and float32", self._open(plain).segment
+        elif set(self._settings) != {plain} or self._side != self._subject.model.config.image_size:
+            name, segment = "this package in PyTorch and float32", self._open(plain, input_size=0).segment
         else:
             return None
         return Reference(name, segment, pictures(self._plan.size), PHRASES, random=self._subject.random)
@@ -158,10 +164,13 @@ class _Suite:
                 flop=self._arithmetic.image(count), limit=limit)}
             for count in counts]
         prompt = self._time(cases.new_prompt(ours, peers, size=size), setting, f"{about}, a new prompt")
+        reusing = self._open(setting, unchanged=UnchangedScene(max_age=_FOREVER))
+        still = self._time(cases.unchanged_scene(ours, reusing, size=size), setting, f"{about}, a scene at rest")
+        reusing.close()
         medians = [case["ms"][cases.OURS]["median"] for case in images]
         return {"backend": setting.backend, "device": str(setting.device), "precision": setting.precision,
-                "images": images, "new_prompt": prompt, "extra_prompt": extra_prompt(counts, medians),
-                "disagreement": differing}
+                "images": images, "new_prompt": prompt, "unchanged": still,
+                "extra_prompt": extra_prompt(counts, medians), "disagreement": differing}
 
     def _time(
         self, contenders: Sequence[Contender], setting: Setting, what: str, *, flop: int | None = None,
@@ -172,12 +181,12 @@ class _Suite:
                              clock=clock_of(setting.device), on_round=lambda: self._steps(what))
         return describe_case(samples, flop=flop, limit=limit)
 
-    def _open(self, setting: Setting) -> Segmenter:
+    def _open(self, setting: Setting, **changes: Any) -> Segmenter:
         model = self._subject.model
         if setting.device.type == "cuda":  # a Segmenter moves the network, which others still need on the CPU
             model = copy.deepcopy(model)
         return Segmenter(model, name=self._subject.name, trained=not self._subject.random,
-                         progress=self._steps.say, **setting._asdict())
+                         progress=self._steps.say, **{"input_size": self._side, **setting._asdict(), **changes})
 
     def _open_peers(self, setting: Setting, names: Iterable[str]) -> list[Peer]:
         peers, left_out = open_peers(self._subject.folder, self._subject.model.config, precision=setting.precision,
@@ -199,7 +208,7 @@ def _warm_up(setting: Setting) -> int:
 
 
 def _count_steps(plan: Plan, settings: list[Setting]) -> int:
-    rounds = sum((len(plan.counts) + 1) * (plan.repeats + _warm_up(setting)) for setting in settings)
+    rounds = sum((len(plan.counts) + 2) * (plan.repeats + _warm_up(setting)) for setting in settings)
     return 2 + len(_limits_of(settings)) + len(settings) + rounds
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clipseg_ros.benchmarking.cases import NEW_PROMPTS, OURS
+from clipseg_ros.benchmarking.cases import NEW_PROMPTS, OURS, REUSING
 
 
 def to_text(result: Mapping[str, Any]) -> str:
@@ -51,6 +51,8 @@ def _network(network: Mapping[str, Any], reference: str | None) -> str:
     if network["extra_prompt"] is not None:
         lines.append(f"one prompt more costs {100 * network['extra_prompt']:.1f} % of an image with "
                      f"{_count(network['images'][0]['prompts'], 'prompt')}")
+    still, reusing = (network["unchanged"]["ms"][name]["median"] for name in (OURS, REUSING))
+    lines.append(f"a scene at rest, 1 prompt: {still:.1f} ms, with reuse_features {reusing:.1f} ms")
     if reference:
         shares = ", ".join(f"{name} {100 * share:.4f}" for name, share in network["disagreement"].items())
         lines.append(f"% of the pixels in which masks differ from those of {reference}: {shares}")

@@ -51,9 +51,10 @@ class Segmenter:
     device :
         "auto" (the first GPU, otherwise the CPU), "cpu", "cuda" or "cuda:1".
     precision :
-        "auto" (float16 on a GPU with tensor cores, otherwise float32), "float32", "bfloat16" or "float16". On a CPU float16 rounds the
-        weights and computes in float32, because PyTorch's float16 is many times slower there. Other backends refuse
-        what the processor lacks; "int8" (onnxruntime alone) makes the image encoder's matrix products int8.
+        "auto" (float16 on a GPU with tensor cores, otherwise float32), "float32", "bfloat16" or "float16". On a CPU
+        float16 rounds the weights and computes in float32, because PyTorch's float16 is many times slower there. Other
+        backends refuse what the processor lacks; "int8" (onnxruntime alone) makes the image encoder's matrix products
+        int8.
     backend :
         What runs the network: "torch", or on the CPU "openvino" or "onnxruntime", extras of this package. These are
         given the network as ONNX, which is exported and compared with PyTorch on first use and kept in the user's
@@ -197,7 +198,8 @@ class Segmenter:
         """
         prompts = as_prompts(prompts)
         if len(thresholds) != len(prompts):
-            raise ValueError(f"there are {len(prompts)} prompts but {len(thresholds)} thresholds; each prompt needs one")
+            raise ValueError(f"there are {len(prompts)} prompts but {len(thresholds)} thresholds; "
+                             "each prompt needs one")
         with self._lock, torch.inference_mode():
             logits = self._decode(images, prompts, camera)
             return to_levels(logits, [one.shape[:2] for one in images], thresholds)

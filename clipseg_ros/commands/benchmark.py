@@ -34,6 +34,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                       help="torch, or on the CPU openvino or onnxruntime (default: torch)")
     runs.add_argument("--precision", nargs="+", default=["auto"], metavar="P",
                       help="auto, float32, bfloat16, float16 or int8 (default: auto, float16 on a GPU, else float32)")
+    runs.add_argument("--input-size", type=int, default=0, metavar="PIXELS",
+                      help="side of the network's input; smaller is faster and coarser (default: the weights' own)")
     runs.add_argument("--threads", type=int, metavar="N", help="on the CPU (default: PyTorch's own choice)")
     answer = parser.add_argument_group("what comes out")
     answer.add_argument("--json", type=Path, metavar="OUT", help="write every figure, and every time it was made of")
@@ -54,8 +56,8 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--json {args.json} is a folder; name a file")
     plan = Plan(
         weights=args.weights, size=args.size, prompts=tuple(args.prompts), backends=tuple(args.backend),
-        precisions=tuple(args.precision), device=args.device, threads=args.threads, repeats=args.repeats,
-        allow_download=args.allow_download, **({"peers": ()} if args.no_peers else {}),
+        precisions=tuple(args.precision), device=args.device, input_size=args.input_size, threads=args.threads,
+        repeats=args.repeats, allow_download=args.allow_download, **({"peers": ()} if args.no_peers else {}),
     )
     result = measure(plan)
     print(to_text(result))

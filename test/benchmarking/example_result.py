@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A result as `run_suite` returns it, made up, for tests of what is made of it."""
 
-from clipseg_ros.benchmarking.cases import NEW_PROMPTS, OURS
+from clipseg_ros.benchmarking.cases import NEW_PROMPTS, OURS, REUSING
 from clipseg_ros.benchmarking.figures import describe_case
 from clipseg_ros.benchmarking.measure import Sample
 
@@ -31,6 +31,7 @@ def make() -> dict:
                 {"prompts": 5, "flop": 80_000_000_000, **describe_case(five, flop=80_000_000_000, limit=250e9)},
             ],
             "new_prompt": describe_case(prompt, flop=None, limit=None),
+            "unchanged": describe_case({OURS: Sample((0.5,)), REUSING: Sample((0.02,))}, flop=None, limit=None),
             "extra_prompt": 0.0625,
             "disagreement": {OURS: 0.000007, "transformers": 0.0},
         }],

@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from clipseg_ros.benchmarking.cases import NEW_PROMPTS, OURS, new_image, new_prompt
+from clipseg_ros.benchmarking.cases import NEW_PROMPTS, NOISE, OURS, REUSING, new_image, new_prompt, unchanged_scene
 from clipseg_ros.benchmarking.inputs import phrases
 
 SIZE = (6, 4)
@@ -59,3 +59,15 @@ def test_a_new_prompt_on_an_image_that_was_seen(networks):
     texts = [prompts[0] for network in (ours, *peers) for _, prompts in network.calls if prompts != phrases(1)]
     assert len(texts) == len(set(texts)) == 7
     assert all(len(network.calls) == 2 for network in peers)
+
+
+def test_a_scene_at_rest(networks):
+    ours, peers = networks
+    reusing = peers[0]
+    contenders = unchanged_scene(ours, reusing, size=SIZE)
+    assert [contender.name for contender in contenders] == [OURS, REUSING]
+    assert (len(ours.calls), len(reusing.calls)) == (0, 1), "seen before it is timed"
+    first, second = (contenders[0].prepare().astype(int) for _ in range(2))
+    assert 0 < np.abs(first - second).max() <= NOISE
+    call(contenders, 1)
+    assert [prompts for _, prompts in (*ours.calls, *reusing.calls)] == [phrases(1)] * 3

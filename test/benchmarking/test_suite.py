@@ -8,7 +8,7 @@ import torch
 
 from clipseg_ros.benchmarking import limit
 from clipseg_ros.benchmarking.arithmetic import count_arithmetic
-from clipseg_ros.benchmarking.cases import NEW_PROMPTS, OURS
+from clipseg_ros.benchmarking.cases import NEW_PROMPTS, OURS, REUSING
 from clipseg_ros.benchmarking.plan import Plan
 from clipseg_ros.benchmarking.suite import FORMAT, run_suite
 from clipseg_ros.clipseg.checkpoints import load_checkpoint
@@ -49,6 +49,7 @@ def test_everything_is_in_the_result(folder):
             assert case["share_of_limit"] * result["limits"]["cpu"][network["precision"]] == pytest.approx(
                 1e9 * case["gflops"])
         assert set(network["new_prompt"]["ms"]) == {OURS, "transformers"}
+        assert set(network["unchanged"]["ms"]) == {OURS, REUSING}
         assert set(network["disagreement"]) == {OURS, "transformers"}
     assert result["networks"][0]["disagreement"]["transformers"] == 0
     assert result["networks"][0]["disagreement"][OURS] < 0.001
@@ -68,6 +69,14 @@ def test_without_peers_the_network_is_its_own_reference(folder):
     coarse = run_suite(plan_of(folder, peers=(), repeats=1, prompts=(2,), precisions=("bfloat16",)))
     assert coarse["reference"] == "this package in PyTorch and float32"
     assert 0 <= coarse["networks"][0]["disagreement"][OURS] < 0.1
+
+
+def test_a_smaller_input_is_compared_with_the_whole_one(folder):
+    small = run_suite(plan_of(folder, peers=(), repeats=1, prompts=(2,), input_size=16))
+    assert small["settings"]["input_size"] == [16, 16]
+    assert small["reference"] == "this package in PyTorch and float32"
+    assert small["networks"][0]["disagreement"][OURS] > 0
+    assert small["arithmetic"]["encoder"] < count_arithmetic(load_checkpoint(folder).model.config, 32).encoder / 2
 
 
 def test_backends_are_measured_like_pytorch(folder):

@@ -52,6 +52,10 @@ class Captured:
                 self._function(*self._inputs)
         torch.cuda.current_stream(device).wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=pool):
-            self._result = self._function(*self._inputs)
+        try:
+            with torch.cuda.graph(graph, pool=pool):
+                self._result = self._function(*self._inputs)
+        except RuntimeError as error:
+            # A recording that breaks off for want of memory ends with another error, which hides that one.
+            raise error.__context__ if isinstance(error.__context__, torch.OutOfMemoryError) else error
         self._graph = graph

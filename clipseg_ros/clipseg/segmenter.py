@@ -248,6 +248,7 @@ class Segmenter:
             self._backend.prepare(cameras)
             features = self._backend.encode([frame])
             logits = self._backend.decode(features, self._embed_texts([Prompt("warm up")]))
+            to_levels(logits, [(height, width)], [0.5])
             finite = bool(torch.isfinite(logits).all())
         if not finite:
             raise ValueError(f"the weights {self._name!r} overflow in {self.precision}; float32 or bfloat16 may do")

@@ -105,3 +105,46 @@ def test_a_bad_value_at_the_start_ends_in_a_sentence(capfd, parameter, says):
     said = capfd.readouterr().err
     assert says in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(("on_oom", "configured"), [("error", False), ("cpu", True)])
+def test_short_of_the_gpus_memory(monkeypatch, capfd, on_oom, configured):
+    """The parameter decides; the node's log says it in one sentence. The GPU is pretended."""
+    import rclpy
+    import torch
+    from rclpy.lifecycle import TransitionCallbackReturn
+    from rclpy.parameter import Parameter
+
+    from clipseg_ros.clipseg import Segmenter
+    from clipseg_ros.ros.node import ClipsegNode
+
+    warm_up, load = Segmenter.warm_up, Segmenter.load.__func__
+    asked = []
+
+    def pretend(cls, weights, *, device, **settings):
+        asked.append(device)
+        return load(cls, weights, device="cpu", **settings)
+
+    def run_out(segmenter, cameras):
+        if asked[-1] != "cpu":
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        warm_up(segmenter, cameras)
+
+    monkeypatch.setattr(Segmenter, "load", classmethod(pretend))
+    monkeypatch.setattr(Segmenter, "warm_up", run_out)
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    try:
+        values = {"on_oom": on_oom, "autostart": False, "weights": "untrained"}
+        node = ClipsegNode(context=context, parameter_overrides=[Parameter(name, value=value)
+                                                                 for name, value in values.items()])
+        assert (node.trigger_configure() == TransitionCallbackReturn.SUCCESS) == configured
+        node.destroy_node()
+    finally:
+        rclpy.try_shutdown(context=context)
+    said = capfd.readouterr().err
+    assert "the GPU's memory does not suffice for the weights 'untrained' and one frame" in said
+    assert ("the CPU runs the network instead" in said) == configured
+    assert ("set on_oom to cpu" in said) == (not configured)
+    assert "Traceback" not in said
+    assert asked == (["auto", "cpu"] if configured else ["auto"])

@@ -40,6 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, ImportError) as error:
         print(f"clipseg {args.command}: {error}", file=sys.stderr)
         return 1
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's, which not every command imports
+            raise
+        print(f"clipseg {args.command}: the GPU's memory does not suffice; --device cpu does without it",
+              file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(f"clipseg {args.command}: interrupted", file=sys.stderr)
         return 130

@@ -35,9 +35,9 @@ train = $(IN_ENVIRONMENT) python -m clipseg_ros.cli train --config config/traini
 	--data .cache/home-train --validation .cache/home-val $(if $(2),--weights $(2)) \
 	$$(test -f $(RUNS)/$(1)/state.pt && echo --resume)
 
-# The mean of two runs' weights, 70 % of the first one's.
+# The mean of two runs' weights, and the share of the first one's.
 mean = $(IN_ENVIRONMENT) python -m clipseg_ros.cli weights average $(RUNS)/$(1).safetensors $(RUNS)/$(2).safetensors \
-	$(RUNS)/$(3).safetensors --share 0.7 $(4)
+	$(RUNS)/$(3).safetensors --share $(4) $(5)
 
 demo-model:
 	$(IN_ENVIRONMENT) python -m clipseg_ros.scenes.bulk .cache/home-train --count 12200 --seed 0
@@ -45,13 +45,13 @@ demo-model:
 	$(call train,demo)
 	$(call train,demo_second,$(RUNS)/demo/model.safetensors)
 	$(call train,demo_third,$(RUNS)/demo_second/model.safetensors)
-	$(call mean,demo_third/model,demo_second/model,mean_third)
+	$(call mean,demo_third/model,demo_second/model,mean_third,0.7)
 	$(call train,demo_fourth,$(RUNS)/mean_third.safetensors)
-	$(call mean,demo_fourth/model,mean_third,mean_fourth)
+	$(call mean,demo_fourth/model,mean_third,mean_fourth,0.7)
 	$(call train,demo_fifth,$(RUNS)/mean_fourth.safetensors)
-	$(call mean,demo_fifth/model,mean_fourth,mean_fifth)
+	$(call mean,demo_fifth/model,mean_fourth,mean_fifth,0.7)
 	$(call train,demo_sixth,$(RUNS)/mean_fifth.safetensors)
-	$(call mean,demo_sixth/model,mean_fifth,demo,--half)
+	$(call mean,demo_sixth/model,mean_fifth,demo,0.5,--half)
 
 clean:
 	rm -rf "$${CLIPSEG_VENV:-.venv}/colcon"

@@ -30,7 +30,7 @@ PRESENT = [
     (LIVING_ROOM, "something to sit on", SEATS, None),
     (LIVING_ROOM, "the red chair", ("chair",), "red"),
     (TABLE, "the red cup", ("cup",), "red"),
-    (TABLE, "the yellow bowl", ("bowl",), "yellow"),
+    (TABLE, "the white plate", ("plate",), "white"),
     (TABLE, "bread", ("bread",), None),
 ]
 ABSENT = (TABLE, "laptop")

@@ -85,7 +85,7 @@ def measure(subject: Subject, device: torch.device, repeats: int) -> list[Bar]:
     """Print the times and return what they say of the bars."""
     segmenter = Segmenter(subject.model, device=device, trained=not subject.random)
     segmenter.warm_up(len(CAMERAS))
-    print(f"{segmenter.precision}; after warming up, PyTorch holds {segmenter.gpu_memory / 2**20:.0f} MiB of the GPU's memory")
+    print(f"{segmenter.precision}; warmed up, PyTorch holds {segmenter.gpu_memory / 2**20:.0f} MiB of the GPU's memory")
     clock, own = event_clock(device), contenders(segmenter)
     given, start = own[0].prepare(), clock()
     own[0].call(given)
@@ -122,8 +122,8 @@ def check(subject: Subject, device: torch.device, images: int, compared: int, si
             found = check_half_precision(
                 subject.model, precision, device, images=images, compared=compared, side=side, random=subject.random,
                 on_batch=lambda done: bar.update(done - bar.n))
-        bars.append(Bar(f"{name}: {found.not_finite} of {images} random images with random prompts gave no number, bar 0",
-                        found.not_finite == 0))
+        bars.append(Bar(f"{name}: {found.not_finite} of {images} random images with random prompts gave no number, "
+                        "bar 0", found.not_finite == 0))
         bars.append(Bar(f"{name}: masks differ from float32's in {100 * found.disagreement:.4f} % of the pixels "
                         f"({found.compared} images), bar {100 * DISAGREEMENT:g} %", found.disagreement <= DISAGREEMENT))
     return bars
@@ -137,7 +137,8 @@ def main() -> int:
     parser.add_argument("--repeats", type=int, default=101, help="0: no times")
     parser.add_argument("--check", type=int, default=10_000, metavar="N", help="random images for half precision")
     parser.add_argument("--compared", type=int, default=200, metavar="N", help="of these, with float32")
-    parser.add_argument("--input-size", type=int, default=0, metavar="PIXELS", help="for the check; 0: the weights' own")
+    parser.add_argument("--input-size", type=int, default=0, metavar="PIXELS",
+                        help="for the check; 0: the weights' own")
     options = parser.parse_args()
     try:
         device = pick_device(options.device)

@@ -137,7 +137,8 @@ class ClipsegNode(LifecycleNode):
         segmenter = load_warm(
             settings["weights"], on_oom=settings["on_oom"],
             cameras=min(len(settings["cameras"]), settings["max_batch"]), device=settings["device"],
-            precision=settings["precision"], backend=settings["backend"], input_size=settings["input_size"], unchanged=self._unchanged_scene(),
+            precision=settings["precision"], backend=settings["backend"], input_size=settings["input_size"],
+            unchanged=self._unchanged_scene(),
             allow_download=settings["allow_download"], progress=self.get_logger().info)
         memory = f", {segmenter.gpu_memory // 2**20} MiB of its memory" if segmenter.gpu_memory else ""
         self.get_logger().info(f"weights {segmenter.name!r} on {segmenter.device} in {segmenter.precision}{memory}, "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Segmentation losses on full-resolution logits: binary cross-entropy with optional balancing, Dice, and the choice among objects."""
+"""Losses on full-resolution logits: binary cross-entropy with optional balancing, Dice, the choice among objects."""
 
 from __future__ import annotations
 

@@ -42,8 +42,8 @@ def test_refuses_device(gpus, count, name, sentence):
 
 @pytest.mark.parametrize(
     "name, device, capability, expected",
-    [("auto", "cpu", None, torch.float32), ("auto", "cuda", (9, 0), torch.float16), ("auto", "cuda", (7, 0), torch.float16),
-     ("auto", "cuda", (6, 1), torch.float32), ("float16", "cuda", (6, 1), torch.float16),
+    [("auto", "cpu", None, torch.float32), ("auto", "cuda", (9, 0), torch.float16),
+     ("auto", "cuda", (7, 0), torch.float16), ("auto", "cuda", (6, 1), torch.float32), ("float16", "cuda", (6, 1), torch.float16),
      ("bfloat16", "cpu", None, torch.bfloat16), (torch.float16, "cpu", None, torch.float16)],
 )
 def test_pick_precision(monkeypatch, name, device, capability, expected):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The GPU's steps, taken on a CPU without recordings: the same masks as the plain network, whatever the memory allows."""
+"""The GPU's steps, taken on a CPU without recordings: the plain network's masks, whatever the memory allows."""
 
 from __future__ import annotations
 

@@ -17,7 +17,8 @@ def smooth_logits(prompts=len(THRESHOLDS), pictures=1):
     return torch.nn.functional.interpolate(coarse, size=(24, 24), mode="bicubic")
 
 
-@pytest.mark.parametrize("threshold, level", [(0.5, 128), (1e-6, 1), (0.999999, 255), (0.25, 64), (0.002, 1), (0.2, 52)])
+@pytest.mark.parametrize("threshold, level",
+                         [(0.5, 128), (1e-6, 1), (0.999999, 255), (0.25, 64), (0.002, 1), (0.2, 52)])
 def test_first_level(threshold, level):
     assert first_level(threshold) == level
 

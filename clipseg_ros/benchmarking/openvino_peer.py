@@ -19,7 +19,6 @@ from clipseg_ros.clipseg.model import CLIPSegConfig
 
 _EXAMPLE_PROMPTS = 2
 _INPUTS = ("input_ids", "attention_mask", "pixel_values")
-_TYPES = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 
 
 class OpenVinoPeer:
@@ -37,8 +36,7 @@ class OpenVinoPeer:
         self._side = config.image_size
         self._processor = hugging_face.make_processor(config)
         self._converted = _convert(openvino, hugging_face.load_model(folder, "float32", device), self._side)
-        self._settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-                          "INFERENCE_PRECISION_HINT": _TYPES[precision]}
+        self._settings = {"precision": precision, "threads": torch.get_num_threads()}
         self._prompts = 0
         self._request: Any = None
 
@@ -55,8 +53,7 @@ class OpenVinoPeer:
         model = self._converted.clone()
         shapes = [[prompts, *rest] for rest in _shapes(self._side)]
         model.reshape(dict(zip(model.inputs, shapes)))
-        compiled = runtimes.openvino_core().compile_model(model, "CPU", self._settings)
-        self._request = compiled.create_infer_request()
+        self._request = runtimes.compile_openvino(model, **self._settings).create_infer_request()
         self._prompts = prompts
 
 

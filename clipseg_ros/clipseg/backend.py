@@ -57,8 +57,12 @@ class TorchBackend(Backend):
 
 def in_turns(decode: Callable[[Tensor], Tensor], embeddings: Tensor, at_once: int = PROMPTS_AT_ONCE) -> Tensor:
     """Logits (B, P, h, w) of prompts (P, D), of which `decode` gets `at_once` at a time."""
-    logits = [decode(some) for some in embeddings.split(at_once)]
-    return logits[0] if len(logits) == 1 else torch.cat(logits, dim=1)
+    return joined([decode(some) for some in embeddings.split(at_once)], dim=1)
+
+
+def joined(parts: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """The parts, at least one, behind each other; a single one as it is, without a copy."""
+    return parts[0] if len(parts) == 1 else torch.cat(tuple(parts), dim=dim)
 
 
 def input_pixels(model: CLIPSeg, images: Sequence[np.ndarray], size: tuple[int, int]) -> Tensor:

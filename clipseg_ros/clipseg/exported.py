@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clipseg_ros.clipseg.backend import Backend, in_turns
+from clipseg_ros.clipseg.backend import Backend, in_turns, joined
 from clipseg_ros.clipseg.graphs import DECODER, ENCODER
 from clipseg_ros.clipseg.model import ImageFeatures
 from clipseg_ros.clipseg.preprocessing import squash
@@ -42,8 +42,8 @@ class ExportedBackend(Backend):
 
     def decode(self, features: ImageFeatures, embeddings: Tensor) -> Tensor:
         """As `Backend`; embeddings and logits are on the CPU."""
-        rows = [in_turns(lambda some, image=image: self._paint(image, some), embeddings) for image in features.split()]
-        return rows[0] if len(rows) == 1 else torch.cat(rows)
+        return joined([in_turns(lambda some, image=image: self._paint(image, some), embeddings)
+                       for image in features.split()])
 
     def _paint(self, image: ImageFeatures, embeddings: Tensor) -> Tensor:
         prompts = embeddings.float().contiguous().numpy()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from clipseg_ros.clipseg.backend import Backend, in_turns
+from clipseg_ros.clipseg.backend import Backend, in_turns, joined
 from clipseg_ros.clipseg.captured import Captured
 from clipseg_ros.clipseg.model import CLIPSeg, ImageFeatures, with_positions
 from clipseg_ros.clipseg.transfers import Uploader
@@ -69,19 +69,22 @@ class GpuBackend(Backend):
     def encode(self, images: Sequence[np.ndarray]) -> ImageFeatures:
         """As `Backend`."""
         pixels = torch.stack([self._squash(image) for image in images])
-        rows = [_filled(self._encoder, part, self._pictures) for part in pixels.split(self._pictures[-1])]
-        return ImageFeatures((rows[0] if len(rows) == 1 else torch.cat(rows),), self._grid)
+        return ImageFeatures((joined([self._encode(part) for part in pixels.split(self._pictures[-1])]),), self._grid)
 
     def decode(self, features: ImageFeatures, embeddings: Tensor) -> Tensor:
         """As `Backend`; the logits are on the device."""
-        rows = [in_turns(lambda some, part=part: self._decode(part, some), embeddings, self._prompts[-1])
-                for part in features.activations[0].split(self._pictures[-1])]
-        return rows[0] if len(rows) == 1 else torch.cat(rows)
+        return joined([in_turns(lambda some, part=part: self._decode(part, some), embeddings, self._prompts[-1])
+                       for part in features.activations[0].split(self._pictures[-1])])
 
     def _squash(self, image: np.ndarray) -> Tensor:
         """(3, h, w) float32 of whole numbers, as `preprocessing.squash`, give or take one where it rounds a half."""
         pixels = self._uploader.upload(image).permute(2, 0, 1).unsqueeze(0).float()
         return interpolate(pixels, size=self._size, mode="bilinear", antialias=True, align_corners=False)[0].round_()
+
+    def _encode(self, pixels: Tensor) -> Tensor:
+        """A copy of what the recording returns, since it will write there again."""
+        batch = _bucket(len(pixels), self._pictures)
+        return self._encoder(batch)(_fill(pixels, batch))[:len(pixels)].clone()
 
     def _decode(self, reduced: Tensor, embeddings: Tensor) -> Tensor:
         batch, prompts = _bucket(len(reduced), self._pictures), _bucket(len(embeddings), self._prompts)
@@ -145,9 +148,3 @@ def _bucket(count: int, buckets: Sequence[int]) -> int:
 def _fill(rows: Tensor, count: int) -> Tensor:
     """`count` rows: those given, and the last one again and again."""
     return rows if len(rows) == count else torch.cat([rows, rows[-1:].expand(count - len(rows), *rows.shape[1:])])
-
-
-def _filled(recordings: Callable[[int], Captured], rows: Tensor, buckets: Sequence[int]) -> Tensor:
-    """What the recording for at least as many rows returns for these; a copy, since the recording will write again."""
-    count = _bucket(len(rows), buckets)
-    return recordings(count)(_fill(rows, count))[:len(rows)].clone()

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from clipseg_ros.benchmarking import hugging_face
+from clipseg_ros.benchmarking.machine import describe_machine
 from clipseg_ros.benchmarking.openvino_peer import OpenVinoPeer
 from clipseg_ros.benchmarking.transformers_peer import TransformersPeer
 from clipseg_ros.clipseg.model import CLIPSegConfig
@@ -38,7 +39,7 @@ def open_peers(
     Parameters
     ----------
     folder : checkpoint in the Hugging Face layout; None for weights that the peers cannot read.
-    precision : what the peers should compute in; where they have no fast form of it, they take float32.
+    precision : what this package computes in; see `precision_of_peers`.
     names : of `PEERS`, which to open.
     """
     peers, left_out = [], []
@@ -47,14 +48,19 @@ def open_peers(
             if folder is None:
                 hugging_face.require()
                 raise ValueError("it reads folders in the Hugging Face layout alone, and these weights are none")
-            peers.append(PEERS[name](folder, config, precision=_precision_of_peers(precision, device), device=device))
+            peers.append(PEERS[name](folder, config, precision=precision_of_peers(precision, device), device=device))
         except (ImportError, ValueError) as error:
             left_out.append(f"{name} is left out: {error}")
     return peers, left_out
 
 
-def _precision_of_peers(precision: str, device: torch.device) -> str:
-    """On a CPU, PyTorch's float16 is many times slower than float32; int8 takes a calibration of each peer's own."""
-    if precision == "int8" or (precision == "float16" and device.type == "cpu"):
-        return "float32"
-    return precision
+def precision_of_peers(precision: str, device: torch.device) -> str:
+    """What peers compute in beside this package in `precision`: the same, or the fastest that they have.
+
+    They have no int8 without a calibration of each one's own, and on a CPU, PyTorch's float16 is many times slower than
+    float32.
+    """
+    if precision == "int8":
+        sets = describe_machine(device).instruction_sets
+        return "bfloat16" if any("BF16" in name for name in sets) else "float32"
+    return "float32" if precision == "float16" and device.type == "cpu" else precision

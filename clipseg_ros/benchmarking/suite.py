@@ -20,7 +20,7 @@ from clipseg_ros.benchmarking.inputs import PHRASES, pictures
 from clipseg_ros.benchmarking.limit import limiting_precision, measure_limit
 from clipseg_ros.benchmarking.machine import describe_machine, list_versions, other_load
 from clipseg_ros.benchmarking.measure import Contender, clock_of, take_turns
-from clipseg_ros.benchmarking.peers import Peer, open_peers
+from clipseg_ros.benchmarking.peers import Peer, open_peers, precision_of_peers
 from clipseg_ros.benchmarking.plan import Plan
 from clipseg_ros.benchmarking.subject import Subject, open_subject
 from clipseg_ros.clipseg.backend import pick_side
@@ -28,7 +28,7 @@ from clipseg_ros.clipseg.device import Setting
 from clipseg_ros.clipseg.segmenter import Segmenter
 from clipseg_ros.clipseg.unchanged import UnchangedScene
 
-FORMAT = 1
+FORMAT = 2
 """Changes whenever a result's names do."""
 
 LIMITS = ("float32", "bfloat16")
@@ -169,6 +169,7 @@ class _Suite:
         reusing.close()
         medians = [case["ms"][cases.OURS]["median"] for case in images]
         return {"backend": setting.backend, "device": str(setting.device), "precision": setting.precision,
+                "peers_precision": precision_of_peers(setting.precision, setting.device),
                 "images": images, "new_prompt": prompt, "unchanged": still,
                 "extra_prompt": extra_prompt(counts, medians), "disagreement": differing}
 

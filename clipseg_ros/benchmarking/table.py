@@ -47,7 +47,9 @@ def _network(network: Mapping[str, Any], reference: str | None) -> str:
     for case in network["images"]:
         table.append([_count(case["prompts"], "prompt"), *_cells(case, peers)])
     table.append(["new prompt, image seen", *_cells(network["new_prompt"], peers)])
-    lines = [f"{network['backend']}, {network['precision']}, on {network['device']}", *_align(table)]
+    theirs = network["peers_precision"]
+    others = f" ({' and '.join(peers)} in {theirs})" if peers and theirs != network["precision"] else ""
+    lines = [f"{network['backend']}, {network['precision']}, on {network['device']}{others}", *_align(table)]
     if network["extra_prompt"] is not None:
         lines.append(f"one prompt more costs {100 * network['extra_prompt']:.1f} % of an image with "
                      f"{_count(network['images'][0]['prompts'], 'prompt')}")

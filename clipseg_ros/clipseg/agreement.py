@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from clipseg_ros.clipseg.tokenizer import Tokenizer
 RECORDED = Path(__file__).resolve().parents[1] / "scenes" / "recorded" / "images"
 """Pictures that come with the package."""
 
-_RECORDED_USED = 3
+_RECORDED_COMPARED = 3
 _PROMPTS = ("a mug", "the red chair", "a wooden table", "something to sit on")
 
 
@@ -59,12 +58,23 @@ def measure(backend: Backend, reference: Backend, model: CLIPSeg) -> Agreement:
     )
 
 
-def _pictures() -> Sequence[np.ndarray]:
+def calibration_pictures() -> list[np.ndarray]:
+    """(H, W, 3) uint8 RGB each, to find the range of activations with: other ones than `measure` compares on."""
+    return [*_recorded()[_RECORDED_COMPARED:], _noise(seed=1)]
+
+
+def _pictures() -> list[np.ndarray]:
     """(H, W, 3) uint8 RGB each; noise alone where the recorded scenes are not installed."""
-    files = sorted(RECORDED.glob("*.jpg"))[:_RECORDED_USED]
-    scenes = [cv2.imread(str(file), cv2.IMREAD_COLOR) for file in files]
-    noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
-    return [*(np.ascontiguousarray(scene[:, :, ::-1]) for scene in scenes if scene is not None), noise]
+    return [*_recorded()[:_RECORDED_COMPARED], _noise(seed=0)]
+
+
+def _recorded() -> list[np.ndarray]:
+    scenes = (cv2.imread(str(file), cv2.IMREAD_COLOR) for file in sorted(RECORDED.glob("*.jpg")))
+    return [np.ascontiguousarray(scene[:, :, ::-1]) for scene in scenes if scene is not None]
+
+
+def _noise(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (480, 640, 3), dtype=np.uint8)
 
 
 def _embed(model: CLIPSeg) -> Tensor:

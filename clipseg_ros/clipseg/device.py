@@ -9,7 +9,7 @@ import torch
 
 DEVICES = "auto, cpu, cuda or cuda:0, cuda:1, ..."
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-BACKENDS = {"torch": PRECISIONS, "openvino": PRECISIONS, "onnxruntime": ("auto", "float32", "int8")}
+BACKENDS = {"torch": PRECISIONS, "openvino": (*PRECISIONS, "int8"), "onnxruntime": ("auto", "float32", "int8")}
 """What can run the network, each with the precisions that it knows."""
 
 TENSOR_CORES = (7, 0)

@@ -50,5 +50,10 @@ class ExportedBackend(Backend):
         return torch.from_numpy(self._decoder([prompts, *(reduced.numpy() for reduced in image.activations)])[0])
 
     def _encode_one(self, image: np.ndarray) -> ImageFeatures:
-        pixels = np.ascontiguousarray(squash(image, self._size).permute(1, 2, 0).numpy()[np.newaxis])
-        return ImageFeatures(tuple(map(torch.from_numpy, self._encoder([pixels]))), self._grid)
+        reduced = self._encoder([to_encoder_input(image, self._size)])
+        return ImageFeatures(tuple(map(torch.from_numpy, reduced)), self._grid)
+
+
+def to_encoder_input(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A picture (H, W, 3) uint8 RGB as the encoder's `pixels`, (1, *size, 3) uint8."""
+    return np.ascontiguousarray(squash(image, size).permute(1, 2, 0).numpy()[np.newaxis])

@@ -8,24 +8,25 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from huggingface_hub import cached_assets_path
 
-from clipseg_ros.clipseg import graphs, hub
-from clipseg_ros.clipseg.agreement import Agreement, measure
+from clipseg_ros.clipseg import graphs, hub, quantisation
+from clipseg_ros.clipseg.agreement import Agreement, calibration_pictures, measure
 from clipseg_ros.clipseg.backend import TorchBackend
-from clipseg_ros.clipseg.exported import ExportedBackend
+from clipseg_ros.clipseg.exported import ExportedBackend, to_encoder_input
 from clipseg_ros.clipseg.model import CLIPSeg
 from clipseg_ros.clipseg.runtimes import describe
 
 MANIFEST = "export.json"
 """Beside the graphs: of which weights they are, their hashes, and how far each runtime is from PyTorch."""
 
-FORMAT = 1
+FORMAT = 2
 """Changes whenever the same weights would be exported in another way."""
 
 MAX_DIFFERENCE = 0.01
@@ -46,14 +47,18 @@ class Exporter:
     side : of the input in pixels, a multiple of the patch size.
     backend, precision : openvino or onnxruntime, and one of its precisions other than auto.
     progress : told, in sentences, what takes long and what was measured.
+    calibration : (H, W, 3) uint8 RGB each, to calibrate with what has to be calibrated; the export is then made anew.
+        Recorded scenes and noise without it.
     """
 
-    def __init__(self, model: CLIPSeg, *, side: int, backend: str, precision: str, progress: Progress) -> None:
+    def __init__(self, model: CLIPSeg, *, side: int, backend: str, precision: str, progress: Progress,
+                 calibration: Sequence[np.ndarray] = ()) -> None:
         self._model = model
         self._side = side
         self._backend = backend
         self._precision = precision
         self._progress = progress
+        self._calibration = calibration
         self._digest = hash_weights(model)
         self._runtime = f"{describe(backend)} {precision}"
 
@@ -70,7 +75,7 @@ class Exporter:
         """
         folder = self.cached_folder
         manifest = read_manifest(folder, self._digest)
-        if manifest is None:
+        if manifest is None or self._calibration:
             return self._build(folder)
         opened = self._open(folder)
         if self._runtime not in manifest["agreement"]:
@@ -91,8 +96,8 @@ class Exporter:
 
     @property
     def _stored(self) -> str:
-        """The precision that the files have."""
-        return "int8" if self._precision == "int8" else "float32"
+        """What the files hold: float32 for any runtime, or int8 for one."""
+        return f"int8-{self._backend}" if self._precision == "int8" else "float32"
 
     def _open(self, folder: Path) -> ExportedBackend:
         return ExportedBackend(folder, side=self._side, patch_size=self._model.patch_size, backend=self._backend,
@@ -101,6 +106,8 @@ class Exporter:
     def _build(self, folder: Path) -> ExportedBackend:
         """Export into a folder beside `folder`, verify, then move it there at once."""
         graphs.require_exporters()
+        if self._precision == "int8":
+            quantisation.require_quantiser()
         self._progress(f"exporting the network as ONNX for {self._runtime}, once for these weights; "
                        "this can take a minute")
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -108,8 +115,8 @@ class Exporter:
             fresh = Path(scratch) / "fresh"
             fresh.mkdir()
             graphs.write_graphs(self._model, fresh, side=self._side)
-            if self._stored == "int8":
-                graphs.quantise(fresh)
+            if self._precision == "int8":
+                self._quantise(fresh / graphs.ENCODER)
             opened = self._open(fresh)
             agreement = self._verify(opened)
             _write_manifest(fresh, {
@@ -121,6 +128,13 @@ class Exporter:
         self._progress(f"the export is kept in {folder}")
         self._tell(agreement)
         return opened
+
+    def _quantise(self, encoder: Path) -> None:
+        if self._backend not in quantisation.CALIBRATED:
+            return quantisation.quantise_dynamically(encoder)
+        pictures = self._calibration or calibration_pictures()
+        self._progress(f"calibrating int8 with {len(pictures)} pictures")
+        quantisation.quantise_calibrated(encoder, [to_encoder_input(each, (self._side,) * 2) for each in pictures])
 
     def _verify(self, opened: ExportedBackend) -> Agreement:
         """Compare with PyTorch in float32. ValueError for float32 results that are others, and for any not finite."""
@@ -136,8 +150,11 @@ class Exporter:
         return agreement
 
     def _move(self, fresh: Path, folder: Path, *, aside: Path) -> None:
-        """Put `fresh` in the place of a missing or damaged `folder`, unless another process was faster."""
-        if folder.exists() and read_manifest(folder, self._digest) is None:
+        """Put `fresh` in the place of a missing or damaged `folder`, unless another process was faster.
+
+        With a calibration of its own, in the place of any.
+        """
+        if folder.exists() and (self._calibration or read_manifest(folder, self._digest) is None):
             folder.rename(aside)
         try:
             fresh.rename(folder)

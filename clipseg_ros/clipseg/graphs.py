@@ -80,23 +80,6 @@ def write_graphs(model: CLIPSeg, folder: Path, *, side: int) -> None:
                dynamic_shapes=free)
 
 
-def quantise(folder: Path) -> None:
-    """Make the matrix products of the encoder in `folder` int8, with ONNX Runtime's dynamic quantisation.
-
-    Weights get a scale for each output channel, activations one for each product when it is computed. The weights
-    take 7 bits: on processors without VNNI, sums of 8-bit products overflow.
-    """
-    quantization = import_module("onnxruntime.quantization")
-    prepare = import_module("onnxruntime.quantization.shape_inference").quant_pre_process
-    source, shaped, target = folder / ENCODER, folder / f"shaped_{ENCODER}", folder / f"int8_{ENCODER}"
-    # The exporter has inferred the shapes and the runtime will optimise; without this, advice comes to do both first.
-    prepare(source, shaped, skip_optimization=True, skip_symbolic_shape=True)
-    quantization.quantize_dynamic(shaped, target, op_types_to_quantize=["MatMul", "Gemm"], per_channel=True,
-                                  reduce_range=True, weight_type=quantization.QuantType.QInt8)
-    shaped.unlink()
-    target.replace(source)
-
-
 def require_exporters() -> None:
     """Raise ImportError, with a sentence that names what to install, unless ONNX files can be written."""
     try:

@@ -43,7 +43,6 @@ def pack(model: CLIPSeg) -> CLIPSeg:
     decoder = twin.decoder
     decoder.reduces = nn.ModuleList(_packed(reduce) for reduce in decoder.reduces)
     decoder.layers = nn.ModuleList(PackedDecoderLayer(layer) for layer in decoder.layers)
-    decoder.head = _pack_head(decoder.head)
     return twin
 
 
@@ -93,26 +92,5 @@ class PackedDecoderLayer(nn.Module):
         return self._norm2(tokens + self._linear2(self._linear1(tokens)))
 
 
-class PackedUpsampling(nn.Module):
-    """A transposed convolution whose kernel is its stride: its patches do not overlap, so it is one matrix product."""
-
-    def __init__(self, convolution: nn.ConvTranspose2d) -> None:
-        super().__init__()
-        self._side = convolution.kernel_size[0]
-        weight = convolution.weight.detach().flatten(1).T  # (out * side * side, in)
-        self._linear = PackedLinear(weight, convolution.bias.detach().repeat_interleave(self._side**2))
-
-    def forward(self, maps: Tensor) -> Tensor:
-        """(N, in, rows, cols) -> (N, out, rows * side, cols * side)."""
-        patches = self._linear(maps.permute(0, 2, 3, 1)).unflatten(-1, (-1, self._side, self._side))
-        return patches.permute(0, 3, 1, 4, 2, 5).flatten(4, 5).flatten(2, 3)
-
-
 def _packed(layer: nn.Linear) -> PackedLinear:
     return PackedLinear(layer.weight, layer.bias)
-
-
-def _pack_head(head: nn.Module) -> nn.Module:
-    if isinstance(head, nn.Sequential):
-        return nn.Sequential(*(_pack_head(layer) for layer in head))
-    return PackedUpsampling(head) if isinstance(head, nn.ConvTranspose2d) else head

@@ -34,7 +34,7 @@ def require(backend: str, precision: str = "float32") -> ModuleType:
         raise ImportError(f"the backend {backend} needs packages that are not installed: "
                           f"pip install {' '.join((backend, *EXPORTERS))}") from error
     capability = _OPENVINO_CAPABILITIES.get(precision)
-    if capability and capability not in openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if capability and capability not in _openvino_capabilities():
         raise ValueError(f"precision is {precision!r}, but OpenVINO finds no {precision} arithmetic in this processor; "
                          "float32 works everywhere")
     return package
@@ -48,7 +48,8 @@ def describe(backend: str) -> str:
 def open_session(backend: str, path: Path, *, precision: str, threads: int) -> Session:
     """Open an ONNX file on the CPU with so many threads.
 
-    precision : float32; for OpenVINO also bfloat16 or float16. An int8 graph says itself where it is int8.
+    precision : float32; for OpenVINO also bfloat16 or float16. An int8 graph says itself where it is int8; with int8,
+        OpenVINO computes the rest in bfloat16 where the processor has it.
 
     Raises ImportError and ValueError as `require`, RuntimeError for a file that cannot be used.
     """
@@ -71,8 +72,17 @@ def openvino_core() -> Any:
 def compile_openvino(network: Any, *, precision: str, threads: int) -> Any:
     """An `openvino.CompiledModel` for single requests on the CPU, of a file's path or of an `openvino.Model`."""
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads,
-                "INFERENCE_PRECISION_HINT": _OPENVINO_TYPES[precision]}
+                "INFERENCE_PRECISION_HINT": _OPENVINO_TYPES[_beside_int8() if precision == "int8" else precision]}
     return openvino_core().compile_model(network, "CPU", settings)
+
+
+def _openvino_capabilities() -> Sequence[str]:
+    return openvino_core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _beside_int8() -> str:
+    """The precision of what is not int8."""
+    return "bfloat16" if _OPENVINO_CAPABILITIES["bfloat16"] in _openvino_capabilities() else "float32"
 
 
 def _open_openvino(path: Path, precision: str, threads: int) -> Session:

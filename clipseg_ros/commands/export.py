@@ -6,6 +6,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from clipseg_ros.clipseg.device import Setting
+
+_PICTURES = (".png", ".jpg", ".jpeg")
 
 HELP = "Write the network as ONNX: the image encoder and the decoder, verified against PyTorch."
 
@@ -19,7 +27,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backend", metavar="B", help="runtime that is compared with PyTorch, openvino or onnxruntime "
                         "(default: one that is installed)")
     parser.add_argument("--precision", default="float32", choices=("float32", "int8"),
-                        help="int8 makes the encoder's matrix products int8, for onnxruntime (default: float32)")
+                        help="int8 makes the encoder's matrix products int8 (default: float32)")
+    parser.add_argument("--calibrate", type=Path, metavar="DIR", help="calibrate int8 for openvino with this folder's "
+                        "pictures, some dozens of your camera's (default: recorded scenes)")
     parser.add_argument("--input-size", type=int, default=0, metavar="N",
                         help="side in pixels to which pictures are squashed (default: the weights' own)")
     parser.add_argument("--allow-download", action="store_true", help="fetch published weights that are not here yet")
@@ -37,9 +47,11 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("the backend torch runs the network itself; it must be openvino or onnxruntime")
     setting = settle(args.backend or _installed(args.precision), "cpu", args.precision)
     require(setting.backend, setting.precision)
+    calibration = _read_calibration(args.calibrate, setting) if args.calibrate else ()
     model = load_checkpoint(args.weights, allow_download=args.allow_download).model
     exporter = Exporter(model, side=pick_side(model, args.input_size), backend=setting.backend,
-                        precision=setting.precision, progress=lambda sentence: print(sentence, file=sys.stderr))
+                        precision=setting.precision, progress=lambda sentence: print(sentence, file=sys.stderr),
+                        calibration=calibration)
     folder = args.output
     if folder is None:
         exporter.open_cached()
@@ -49,6 +61,19 @@ def run(args: argparse.Namespace) -> int:
     for file in sorted(folder.iterdir()):
         print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
     return 0
+
+
+def _read_calibration(folder: Path, setting: Setting) -> list[np.ndarray]:
+    from clipseg_ros.clipseg.quantisation import CALIBRATED
+    from clipseg_ros.datasets.image_files import read_image
+
+    if setting.precision != "int8" or setting.backend not in CALIBRATED:
+        raise ValueError(f"--calibrate is for --precision int8 --backend {' or '.join(CALIBRATED)}; {setting.precision} "
+                         f"with {setting.backend} needs no calibration")
+    pictures = [read_image(file) for file in sorted(folder.iterdir()) if file.suffix.lower() in _PICTURES]
+    if not pictures:
+        raise ValueError(f"{folder} has no picture to calibrate with; {', '.join(_PICTURES)} files are looked for")
+    return pictures
 
 
 def _installed(precision: str) -> str:

@@ -33,18 +33,18 @@ def label_image(probabilities: np.ndarray, thresholds: Sequence[float]) -> np.nd
         If the shapes do not fit or there are more prompts than labels.
     """
     check_probabilities(probabilities, thresholds)
-    height, width = probabilities.shape[1:]
-    labels = np.full((height, width), NO_PROMPT, np.uint8)
-    best: np.ndarray | None = None
-    for index, (probability, threshold) in enumerate(zip(probabilities, thresholds, strict=True)):
-        above = threshold_mask(probability, threshold)
-        if best is None:
-            labels[above != 0] = index
-            best = cv2.copyTo(probability, above) if len(probabilities) > 1 else probability
-            continue
-        wins = cv2.bitwise_and(above, to_mask(probability > best))
+    if not len(probabilities):
+        return np.full(probabilities.shape[1:], NO_PROMPT, np.uint8)
+    above = threshold_mask(probabilities[0], thresholds[0])
+    labels = cv2.bitwise_not(above)  # 0 where the first prompt reaches its threshold, else NO_PROMPT
+    if len(probabilities) == 1:
+        return labels
+    best = cv2.copyTo(probabilities[0], above)
+    for index in range(1, len(probabilities)):
+        above = threshold_mask(probabilities[index], thresholds[index])
+        wins = cv2.bitwise_and(above, to_mask(probabilities[index] > best))
         cv2.copyTo(np.full_like(labels, index), wins, labels)
-        cv2.copyTo(probability, wins, best)
+        cv2.copyTo(probabilities[index], wins, best)
     return labels
 
 

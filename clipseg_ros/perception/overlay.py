@@ -21,7 +21,8 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw_overlay(image: np.ndarray, probabilities: np.ndarray, thresholds: Sequence[float],
-                 names: Sequence[str], *, labels: np.ndarray | None = None, full_scale: float = 1.0) -> np.ndarray:
+                 names: Sequence[str], *, labels: np.ndarray | None = None, scores: Sequence[float] | None = None,
+                 full_scale: float = 1.0) -> np.ndarray:
     """The picture with each prompt's pixels tinted, outlined and named in a legend.
 
     Parameters
@@ -29,8 +30,9 @@ def draw_overlay(image: np.ndarray, probabilities: np.ndarray, thresholds: Seque
     image : (H, W, 3) uint8, RGB; not changed
     probabilities : (n, H, W) float32 in [0, 1], or uint8 in [0, 255] with a `full_scale` of 255
     thresholds : n numbers on that scale; a pixel belongs to the most probable prompt that reaches its own
-    names : n legend texts; the highest probability of the prompt is written behind each
+    names : n legend texts; the prompt's score is written behind each
     labels : (H, W) uint8, the `label_image` of the same arguments if the caller has it already
+    scores : n highest probabilities, 0 to 1, if the caller has them already
     full_scale : what stands for a probability of 1
 
     Returns
@@ -51,7 +53,8 @@ def draw_overlay(image: np.ndarray, probabilities: np.ndarray, thresholds: Seque
     if labels is None:
         labels = label_image(probabilities, thresholds)
     picture = _tint(image, labels)
-    scores = [cv2.minMaxLoc(probability)[1] / full_scale for probability in probabilities]
+    if scores is None:
+        scores = [float(probability.max()) / full_scale for probability in probabilities]
     _draw_legend(picture, [f"{_printable(name)}  {score:.2f}" for name, score in zip(names, scores, strict=True)])
     return picture
 

@@ -7,7 +7,6 @@ today's distributions, and other converters ignore row padding or the chroma row
 from __future__ import annotations
 
 import sys
-from array import array
 from typing import NamedTuple
 
 import cv2
@@ -109,14 +108,29 @@ def image_to_depth(message: Image) -> np.ndarray:
 
 def to_image(pixels: np.ndarray, encoding: str, header: Header) -> Image:
     """The message of an (H, W) or (H, W, channels) array, whose type must be the one of `encoding`."""
+    return fill_image(new_image(), pixels, encoding, header)
+
+
+def new_image() -> Image:
+    """An empty image in this machine's byte order, to be filled."""
+    return Image(is_bigendian=int(sys.byteorder == "big"))
+
+
+def fill_image(message: Image, pixels: np.ndarray, encoding: str, header: Header) -> Image:
+    """Make `message`, which came from `new_image`, as `to_image` would: in its own memory if that is of the right size.
+    """
     pixels = np.ascontiguousarray(pixels)
-    height, width = pixels.shape[:2]
-    data = array("B")
-    if pixels.size:
-        data.frombytes(memoryview(pixels).cast("B"))
-    return Image(header=header, height=height, width=width, encoding=encoding,
-                 is_bigendian=int(sys.byteorder == "big"), step=width * pixels.itemsize * (pixels.shape[2:] or (1,))[0],
-                 data=data)
+    message.header, message.encoding = header, encoding
+    message.height, message.width = pixels.shape[:2]
+    message.step = message.width * pixels.itemsize * (pixels.shape[2:] or (1,))[0]
+    data = message.data
+    if len(data) != pixels.nbytes:
+        # In place, since some versions of rclpy copy what is assigned.
+        del data[:]
+        data.frombytes(pixels.reshape(-1).view(np.uint8))
+    elif pixels.nbytes:
+        np.frombuffer(data, np.uint8)[:] = pixels.reshape(-1).view(np.uint8)
+    return message
 
 
 def _layout(message: Image, layouts: dict[str, _Layout], what: str) -> _Layout:

@@ -25,7 +25,7 @@ def make() -> dict:
         "left_out": ["openvino is left out: openvino is not installed: pip install openvino"],
         "reference": "transformers in float32",
         "networks": [{
-            "backend": "torch", "device": "cpu", "precision": "float32",
+            "backend": "torch", "device": "cpu", "precision": "float32", "peers_precision": "float32",
             "images": [
                 {"prompts": 1, "flop": 75_000_000_000, **describe_case(one, flop=75_000_000_000, limit=250e9)},
                 {"prompts": 5, "flop": 80_000_000_000, **describe_case(five, flop=80_000_000_000, limit=250e9)},

@@ -2,6 +2,7 @@
 """Peers compute what this package computes, and say why they cannot."""
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -72,9 +73,17 @@ def test_openvino_stays_on_the_cpu(tmp_path):
 
 @pytest.mark.parametrize(("precision", "device", "theirs"), [
     ("float32", "cpu", "float32"), ("bfloat16", "cpu", "bfloat16"), ("float16", "cpu", "float32"),
-    ("float16", "cuda", "float16"), ("int8", "cpu", "float32")])
+    ("float16", "cuda", "float16")])
 def test_peers_compute_in_what_is_fast_for_them(monkeypatch, precision, device, theirs):
     asked = []
     monkeypatch.setattr(peers_module, "PEERS", {"new": lambda *_, precision, **__: asked.append(precision)})
     open_peers(peers_module.Path("."), SMALL, precision=precision, device=torch.device(device), names=["new"])
     assert asked == [theirs]
+
+
+@pytest.mark.parametrize(("sets", "theirs"), [
+    (("AVX2", "AVX-512"), "float32"), (("AVX-512", "AVX-512 BF16"), "bfloat16"), (("AMX BF16",), "bfloat16"),
+    (("NEON", "BF16"), "bfloat16")])
+def test_beside_int8_peers_take_the_fastest_that_they_have(monkeypatch, sets, theirs):
+    monkeypatch.setattr(peers_module, "describe_machine", lambda device: SimpleNamespace(instruction_sets=sets))
+    assert peers_module.precision_of_peers("int8", torch.device("cpu")) == theirs

@@ -59,3 +59,10 @@ def test_what_is_not_known_is_not_made_up(change):
     else:
         network["extra_prompt"] = None
         assert "one prompt more" not in to_text(result)
+
+
+def test_peers_in_another_precision_are_marked():
+    result = example_result.make()
+    assert "torch, float32, on cpu\n" in to_text(result)
+    result["networks"][0].update(precision="int8", peers_precision="bfloat16")
+    assert "torch, int8, on cpu (transformers in bfloat16)\n" in to_text(result)

@@ -151,12 +151,13 @@ def test_demo_weights(backend, demo):
     assert ((found > 0) != (expected > 0)).mean() < 1e-5
 
 
-def test_int8_masks_are_nearly_those_of_float32(demo):
-    for package in ("onnxruntime", "onnx", "onnxscript"):
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_int8_masks_are_nearly_those_of_float32(demo, backend):
+    for package in ("onnxruntime", "onnx", "onnxscript", backend):
         pytest.importorskip(package)
     scenes, prompts, expected = demo
     told = []
-    segmenter = Segmenter.load("demo", backend="onnxruntime", precision="int8", progress=told.append)
+    segmenter = Segmenter.load("demo", backend=backend, precision="int8", progress=told.append)
     assert segmenter.precision == "int8"
     found = segmenter.logits(scenes, prompts)
     assert np.abs(found - expected).max() > 0.01, "it must really be int8"

@@ -50,8 +50,8 @@ def builds(written, monkeypatch, tmp_path):
     return calls
 
 
-def exporter(model, *, backend="onnxruntime", precision="float32", side=SIDE, progress=lambda sentence: None):
-    return Exporter(model, side=side, backend=backend, precision=precision, progress=progress)
+def exporter(model, *, backend="onnxruntime", precision="float32", side=SIDE, progress=lambda sentence: None, **others):
+    return Exporter(model, side=side, backend=backend, precision=precision, progress=progress, **others)
 
 
 def everything_in(folder: Path) -> list[str]:
@@ -189,11 +189,44 @@ def test_int8_encoder_is_smaller(model, builds):
     exporter(model).open_cached()
     exporter(model, precision="int8").open_cached()
     exact, small = (exporter(model, precision=name).cached_folder for name in ("float32", "int8"))
-    kinds = [node.op_type for node in onnx.load(small / graphs.ENCODER).graph.node]
+    kinds = kinds_of(small / graphs.ENCODER)
     assert kinds.count("DynamicQuantizeLinear") and kinds.count("MatMulInteger")
     assert (small / graphs.ENCODER).stat().st_size < 0.6 * (exact / graphs.ENCODER).stat().st_size
     assert (small / graphs.DECODER).read_bytes() == (exact / graphs.DECODER).read_bytes()
     assert everything_in(small) == [graphs.DECODER, graphs.ENCODER, MANIFEST]
+
+
+def kinds_of(file):
+    return [node.op_type for node in onnx.load(file).graph.node]
+
+
+def test_openvino_has_an_int8_encoder_of_its_own(model, builds):
+    pytest.importorskip("openvino")
+    folders = []
+    for backend in ("openvino", "onnxruntime"):
+        given = exporter(model, precision="int8", backend=backend)
+        given.open_cached()
+        folders.append(given.cached_folder)
+    calibrated = kinds_of(folders[0] / graphs.ENCODER)
+    products = len(model.config.extract_layers) + 4 * (max(model.config.extract_layers) + 1)
+    assert calibrated.count("QuantizeLinear") == products, "the products with weights, none of the attention's"
+    assert not calibrated.count("DynamicQuantizeLinear") and len(set(folders)) == 2
+
+
+def test_a_calibration_of_ones_own_replaces_the_export(model, builds):
+    pytest.importorskip("openvino")
+
+    def scales(**given):
+        made = exporter(model, precision="int8", backend="openvino", **given)
+        made.open_cached()
+        constants = onnx.load(made.cached_folder / graphs.ENCODER).graph.initializer
+        return [float(onnx.numpy_helper.to_array(each).max()) for each in constants if each.name.endswith("_scale")]
+
+    first = scales()
+    dark = [np.zeros((40, 60, 3), np.uint8)]
+    own = scales(calibration=dark)
+    assert len(own) == len(first) and own != first
+    assert scales() == own and len(builds) == 2, "without a calibration, what is there is taken"
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxscript"])

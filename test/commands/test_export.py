@@ -57,7 +57,9 @@ def test_a_folder_of_ones_own_and_the_cache(runtimes, weights, tmp_path, capsys)
     (["--input-size", "50"], "input_size is 50; it must be a multiple of 16"),
     (["--backend", "torch"], "the backend torch runs the network itself; it must be openvino or onnxruntime"),
     (["--backend", "tensorrt"], "backend is 'tensorrt'"),
-    (["--backend", "openvino", "--precision", "int8"], "precision is 'int8'"),
+    (["--calibrate", "."], "--calibrate is for --precision int8 --backend openvino; float32 with openvino needs no"),
+    (["--calibrate", ".", "--precision", "int8"], ". has no picture to calibrate with; .png, .jpg, .jpeg files are"),
+    (["--calibrate", "gone", "--precision", "int8"], "No such file or directory: 'gone'"),
     (["-o", "."], "exists"),
 ])
 def test_an_error_is_one_line(runtimes, weights, tmp_path, monkeypatch, capsys, arguments, sentence):
@@ -72,8 +74,10 @@ def test_without_a_runtime(weights, monkeypatch, capsys):
         monkeypatch.setitem(sys.modules, package, None)
     assert export("--weights", weights) == 1
     assert "pip install openvino onnx onnxscript" in capsys.readouterr().err
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "onnxruntime.quantization", None)
     assert export("--weights", weights, "--precision", "int8") == 1
-    assert "pip install onnxruntime onnx onnxscript" in capsys.readouterr().err
+    assert "ONNX Runtime's quantiser is needed, which is not installed: pip install onnxruntime" in capsys.readouterr().err
 
 
 def test_takes_the_runtime_that_is_installed(runtimes, weights, tmp_path, monkeypatch, capsys):

@@ -12,7 +12,8 @@ from sensor_msgs.msg import CompressedImage  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 from clipseg_ros.ros.messages import (  # noqa: E402
-    COLOUR_ENCODINGS, camera_info, compressed_to_rgb, image_to_depth, image_to_mask, image_to_rgb, to_image)
+    COLOUR_ENCODINGS, camera_info, compressed_to_rgb, fill_image, image_to_depth, image_to_mask, image_to_rgb, new_image,
+    to_image)
 from pictures import PICTURE, encode, message  # noqa: E402
 
 pytestmark = pytest.mark.ros
@@ -125,3 +126,15 @@ def test_the_calibration_is_a_pinhole_without_distortion():
     assert list(info.k) == [500, 0, 320, 0, 510, 240, 0, 0, 1]
     assert list(info.p) == [500, 0, 320, 0, 0, 510, 240, 0, 0, 0, 1, 0]
     assert not any(info.d)
+
+
+def test_a_message_is_filled_again_in_its_own_memory():
+    sent, header = new_image(), Header(frame_id="camera")
+    fill_image(sent, np.full((4, 6, 3), 7, np.uint8), "rgb8", header)
+    memory = sent.data
+    second = np.arange(18, dtype=np.float32).reshape(3, 6)
+    assert fill_image(sent, second, "32FC1", header).data is memory, "as many bytes"
+    assert sent == to_image(second, "32FC1", header)
+    for pixels in (second[:2], second[:, ::2], second[:0], second):
+        assert fill_image(sent, pixels, "32FC1", header) == to_image(pixels.copy(), "32FC1", header)
+        assert bytes(sent.data) == pixels.tobytes()

@@ -48,7 +48,7 @@ def result() -> FrameResult:
     ([], set()),
     (["probability"], {"stacked"}),
     (["mask"], {"labels", "mask"}),
-    (["label", "overlay"], {"labels", "overlay"}),
+    (["label", "overlay"], {"labels", "overlay", "scores"}),
     (["objects"], {"scores", "objects"}),
     (["poses", "markers"], {"scores", "objects"}),
     (["cloud"], {"objects"}),

@@ -133,7 +133,7 @@ class Exporter:
         if self._backend not in quantisation.CALIBRATED:
             return quantisation.quantise_dynamically(encoder)
         pictures = self._calibration or calibration_pictures()
-        self._progress(f"calibrating int8 with {len(pictures)} pictures")
+        self._progress(f"calibrating int8; pictures: {len(pictures)}")
         quantisation.quantise_calibrated(encoder, [to_encoder_input(each, (self._side,) * 2) for each in pictures])
 
     def _verify(self, opened: ExportedBackend) -> Agreement:

@@ -53,8 +53,7 @@ class Segmenter:
     precision :
         "auto" (float16 on a GPU with tensor cores, otherwise float32), "float32", "bfloat16" or "float16". On a CPU
         float16 rounds the weights and computes in float32, because PyTorch's float16 is many times slower there. Other
-        backends refuse what the processor lacks; "int8" (onnxruntime alone) makes the image encoder's matrix products
-        int8.
+        backends refuse what the processor lacks; with them, "int8" makes the image encoder's matrix products int8.
     backend :
         What runs the network: "torch", or on the CPU "openvino" or "onnxruntime", extras of this package. These are
         given the network as ONNX, which is exported and compared with PyTorch on first use and kept in the user's

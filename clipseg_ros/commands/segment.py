@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--precision", default="auto", metavar="P",
                         help="auto, float32, bfloat16, float16 or int8 (default: auto, float16 on a GPU, float32 on a "
-                        "CPU); int8 with onnxruntime alone")
+                        "CPU); int8 with openvino and onnxruntime")
     parser.add_argument("--backend", default="torch", metavar="B",
                         help="torch, or on the CPU openvino or onnxruntime (default: torch)")
     parser.add_argument("--input-size", type=int, default=0, metavar="N", help="side in pixels to which pictures are "

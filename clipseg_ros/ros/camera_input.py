@@ -39,6 +39,15 @@ class Frame:
         """(H, W, 3) uint8 RGB. Raises ValueError where the message is faulty."""
         return image_to_rgb(self._message) if isinstance(self._message, Image) else compressed_to_rgb(self._message)
 
+    @cached_property
+    def fault(self) -> str:
+        """What is wrong with the message, so that `rgb` raises; empty for nothing."""
+        try:
+            self.rgb
+        except ValueError as error:
+            return str(error)
+        return ""
+
 
 class CameraInput:
     """Subscribes to a camera and keeps what arrived last; the network never runs in its callbacks.

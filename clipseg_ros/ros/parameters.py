@@ -80,7 +80,7 @@ SPECS: dict[str, _Spec] = {
     "weights": _Spec("demo", "Weights of the network: a path, or demo, published or untrained."),
     "device": _Spec("auto", "Where the network runs: auto, cpu, cuda or cuda:N.", check=_check_device),
     "precision": _Spec("auto", "Number format of the network: auto, float32, bfloat16, float16, or int8 with the "
-                       "backend onnxruntime.", check=_one_of(*PRECISIONS)),
+                       "backends openvino and onnxruntime.", check=_one_of(*PRECISIONS)),
     "on_oom": _Spec("error", "What happens where a GPU's memory does not suffice: error, or cpu, which then runs the "
                     "network.", check=_one_of(*ON_OOM)),
     "backend": _Spec("torch", "What runs the network: torch, or on the CPU openvino or onnxruntime, if installed.",

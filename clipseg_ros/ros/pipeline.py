@@ -133,19 +133,17 @@ class Pipeline:
     def _stage_next(self) -> None:
         """Let the frames that wait travel to a GPU while the results of the last ones are published."""
         if self._segmenter.device.type == "cuda":
-            self._segmenter.stage([frame.rgb for camera, frame in self.waiting().items()
-                                   if self._is_readable(camera, frame)])
+            # What is faulty is reported when its turn comes.
+            self._segmenter.stage([frame.rgb for frame in self.waiting().values() if not frame.fault])
 
     def _is_probability_wanted(self, cameras: Sequence[str]) -> bool:
         """Whether full probabilities are worth four times the bytes from a GPU, to which a CPU adds a conversion."""
         return any(self._outputs[camera].wants_probability for camera in cameras if camera in self._outputs)
 
     def _is_readable(self, camera: str, frame: Frame) -> bool:
-        try:
-            return frame.rgb is not None
-        except ValueError as error:
-            self._reports.warn(f"{self._inputs[camera].topic}: {error}")
-            return False
+        if frame.fault:
+            self._reports.warn(f"{self._inputs[camera].topic}: {frame.fault}")
+        return not frame.fault
 
     def _placed(self, objects: Sequence[FoundObject], header: Header) -> Sequence[FoundObject]:
         """The objects with their poses in the target frame; without poses where tf2 has no transform."""

@@ -12,6 +12,7 @@ from clipseg_ros.cli import main
 from clipseg_ros.clipseg import Segmenter
 from clipseg_ros.clipseg.checkpoints import save_checkpoint
 from clipseg_ros.clipseg.model import SMALL, CLIPSeg
+from clipseg_ros.datasets.image_files import write_image
 
 FILES = ["decoder.onnx", "encoder.onnx", "export.json"]
 
@@ -52,6 +53,17 @@ def test_a_folder_of_ones_own_and_the_cache(runtimes, weights, tmp_path, capsys)
     assert segmenter.segment(np.zeros((8, 8, 3), np.uint8), "mug").shape == (1, 8, 8)
 
 
+def test_a_calibration_with_ones_own_pictures(runtimes, weights, tmp_path, capsys):
+    pytest.importorskip("openvino")
+    write_image(tmp_path / "own" / "a.png", np.zeros((20, 30, 3), np.uint8))
+    (tmp_path / "own" / "notes.txt").write_text("no picture")
+    assert export("--weights", weights, "--backend", "openvino", "--precision", "int8", "--calibrate",
+                  tmp_path / "own") == 0
+    output = capsys.readouterr()
+    assert "calibrating int8; pictures: 1\n" in output.err and "-int8-openvino/encoder.onnx" in output.out
+    assert "openvino" in output.err and "int8 against PyTorch in float32: logits differ by at most" in output.err
+
+
 @pytest.mark.parametrize(("arguments", "sentence"), [
     (["--weights", "nowhere"], "no file or directory 'nowhere'"),
     (["--input-size", "50"], "input_size is 50; it must be a multiple of 16"),
@@ -69,14 +81,14 @@ def test_an_error_is_one_line(runtimes, weights, tmp_path, monkeypatch, capsys, 
     assert error.startswith("clipseg export: ") and error.count("\n") == 1 and sentence in error
 
 
-def test_without_a_runtime(weights, monkeypatch, capsys):
-    for package in ("openvino", "onnxruntime"):
-        monkeypatch.setitem(sys.modules, package, None)
-    assert export("--weights", weights) == 1
-    assert "pip install openvino onnx onnxscript" in capsys.readouterr().err
-    monkeypatch.undo()
+def test_without_a_runtime(runtimes, weights, tmp_path, monkeypatch, capsys):
+    with monkeypatch.context() as without:
+        for package in ("openvino", "onnxruntime"):
+            without.setitem(sys.modules, package, None)
+        assert export("--weights", weights) == 1
+        assert "pip install openvino onnx onnxscript" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "onnxruntime.quantization", None)
-    assert export("--weights", weights, "--precision", "int8") == 1
+    assert export("--weights", weights, "--precision", "int8", "-o", tmp_path / "onnx") == 1
     assert "ONNX Runtime's quantiser is needed, which is not installed: pip install onnxruntime" in capsys.readouterr().err
 
 

@@ -137,9 +137,13 @@ def test_waiting_frames_travel_to_a_gpu_while_results_are_published(on_gpu):
     faulty.encoding = "rgb7"
     waiting = {"front": Frame(noise(3)), "back": Frame(faulty)}
     on_gpu.waiting = lambda: waiting
-    staged_before = []
+    warnings, staged_before = [], []
+    on_gpu._reports = SimpleNamespace(warn=warnings.append)
     on_gpu._outputs["front"].publish = lambda *_: staged_before.extend(on_gpu.segmenter.staged)
     on_gpu.process([("front", Frame(noise(1)))])
     assert len(staged_before) == 1
     (image,) = staged_before[0]
     assert image is waiting["front"].rgb, "the same array, by which it is found again"
+    assert not warnings, "before its turn"
+    on_gpu.process([("back", waiting["back"])])
+    assert len(warnings) == 1

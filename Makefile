@@ -51,7 +51,9 @@ demo-model:
 	$(call train,demo_fifth,$(RUNS)/mean_fourth.safetensors)
 	$(call mean,demo_fifth/model,mean_fourth,mean_fifth,0.7)
 	$(call train,demo_sixth,$(RUNS)/mean_fifth.safetensors)
-	$(call mean,demo_sixth/model,mean_fifth,demo,0.5,--half)
+	$(call mean,demo_sixth/model,mean_fifth,mean_sixth,0.5)
+	$(call train,demo_seventh,$(RUNS)/mean_sixth.safetensors)
+	$(call mean,demo_seventh/model,mean_sixth,demo,0.85,--half)
 
 clean:
 	rm -rf "$${CLIPSEG_VENV:-.venv}/colcon"

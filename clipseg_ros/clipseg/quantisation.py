@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An exported encoder with int8 matrix products.
 
-Weights get a scale for each output channel and take 7 bits: on processors without VNNI, sums of 8-bit products overflow.
-Activations get one scale for each product. ONNX Runtime is fast where that is found anew for each picture ("dynamic
-quantisation"), OpenVINO where it is a constant, found once with a few pictures ("calibration").
+Weights get a scale for each output channel and take 7 bits, since processors without VNNI overflow in sums of 8-bit
+products. Activations get one scale for each product. ONNX Runtime is fast where that is found anew for each picture
+("dynamic quantisation"), OpenVINO where it is a constant, found once with a few pictures ("calibration").
 """
 
 from __future__ import annotations

@@ -68,8 +68,8 @@ def _read_calibration(folder: Path, setting: Setting) -> list[np.ndarray]:
     from clipseg_ros.datasets.image_files import read_image
 
     if setting.precision != "int8" or setting.backend not in CALIBRATED:
-        raise ValueError(f"--calibrate is for --precision int8 --backend {' or '.join(CALIBRATED)}; {setting.precision} "
-                         f"with {setting.backend} needs no calibration")
+        raise ValueError(f"--calibrate is for --precision int8 --backend {' or '.join(CALIBRATED)}; "
+                         f"{setting.precision} with {setting.backend} needs no calibration")
     pictures = [read_image(file) for file in sorted(folder.iterdir()) if file.suffix.lower() in _PICTURES]
     if not pictures:
         raise ValueError(f"{folder} has no picture to calibrate with; {', '.join(_PICTURES)} files are looked for")

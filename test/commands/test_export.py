@@ -89,7 +89,8 @@ def test_without_a_runtime(runtimes, weights, tmp_path, monkeypatch, capsys):
         assert "pip install openvino onnx onnxscript" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "onnxruntime.quantization", None)
     assert export("--weights", weights, "--precision", "int8", "-o", tmp_path / "onnx") == 1
-    assert "ONNX Runtime's quantiser is needed, which is not installed: pip install onnxruntime" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "ONNX Runtime's quantiser is needed, which is not installed: pip install onnxruntime" in error
 
 
 def test_takes_the_runtime_that_is_installed(runtimes, weights, tmp_path, monkeypatch, capsys):

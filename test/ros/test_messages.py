@@ -12,8 +12,8 @@ from sensor_msgs.msg import CompressedImage  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 from clipseg_ros.ros.messages import (  # noqa: E402
-    COLOUR_ENCODINGS, camera_info, compressed_to_rgb, fill_image, image_to_depth, image_to_mask, image_to_rgb, new_image,
-    to_image)
+    COLOUR_ENCODINGS, camera_info, compressed_to_rgb, fill_image, image_to_depth, image_to_mask, image_to_rgb,
+    new_image, to_image)
 from pictures import PICTURE, encode, message  # noqa: E402
 
 pytestmark = pytest.mark.ros

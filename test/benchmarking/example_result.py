@@ -4,6 +4,7 @@
 from clipseg_ros.benchmarking.cases import NEW_PROMPTS, OURS, REUSING
 from clipseg_ros.benchmarking.figures import describe_case
 from clipseg_ros.benchmarking.measure import Sample
+from clipseg_ros.benchmarking.suite import FORMAT
 
 
 def make() -> dict:
@@ -12,7 +13,7 @@ def make() -> dict:
     five = {OURS: Sample((0.625,)), NEW_PROMPTS: Sample((0.7,)), "transformers": Sample((5.0,))}
     prompt = {OURS: Sample((0.025,)), "transformers": Sample((1.1,))}
     return {
-        "format": 1,
+        "format": FORMAT,
         "date": "2026-01-02",
         "machine": {"processor": "Example 9000", "cores": 4, "threads": 1, "instruction_sets": ["AVX2", "AVX-512"],
                     "memory_gib": 15.6, "system": "Linux 6.1 x86_64", "gpu": None},

@@ -60,16 +60,16 @@ def measure(backend: Backend, reference: Backend, model: CLIPSeg) -> Agreement:
 
 def calibration_pictures() -> list[np.ndarray]:
     """(H, W, 3) uint8 RGB each, to find the range of activations with: other ones than `measure` compares on."""
-    return [*_recorded()[_RECORDED_COMPARED:], _noise(seed=1)]
+    return [*_recorded(slice(_RECORDED_COMPARED, None)), _noise(seed=1)]
 
 
 def _pictures() -> list[np.ndarray]:
     """(H, W, 3) uint8 RGB each; noise alone where the recorded scenes are not installed."""
-    return [*_recorded()[:_RECORDED_COMPARED], _noise(seed=0)]
+    return [*_recorded(slice(_RECORDED_COMPARED)), _noise(seed=0)]
 
 
-def _recorded() -> list[np.ndarray]:
-    scenes = (cv2.imread(str(file), cv2.IMREAD_COLOR) for file in sorted(RECORDED.glob("*.jpg")))
+def _recorded(which: slice) -> list[np.ndarray]:
+    scenes = (cv2.imread(str(file), cv2.IMREAD_COLOR) for file in sorted(RECORDED.glob("*.jpg"))[which])
     return [np.ascontiguousarray(scene[:, :, ::-1]) for scene in scenes if scene is not None]
 
 

@@ -21,19 +21,18 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw_overlay(image: np.ndarray, probabilities: np.ndarray, thresholds: Sequence[float],
-                 names: Sequence[str], *, labels: np.ndarray | None = None, scores: Sequence[float] | None = None,
-                 full_scale: float = 1.0) -> np.ndarray:
+                 names: Sequence[str], *, labels: np.ndarray | None = None,
+                 scores: Sequence[float] | None = None) -> np.ndarray:
     """The picture with each prompt's pixels tinted, outlined and named in a legend.
 
     Parameters
     ----------
     image : (H, W, 3) uint8, RGB; not changed
-    probabilities : (n, H, W) float32 in [0, 1], or uint8 in [0, 255] with a `full_scale` of 255
+    probabilities : (n, H, W) float32 in [0, 1], or uint8 in [0, 255] with `scores`
     thresholds : n numbers on that scale; a pixel belongs to the most probable prompt that reaches its own
     names : n legend texts; the prompt's score is written behind each
     labels : (H, W) uint8, the `label_image` of the same arguments if the caller has it already
     scores : n highest probabilities, 0 to 1, if the caller has them already
-    full_scale : what stands for a probability of 1
 
     Returns
     -------
@@ -54,7 +53,7 @@ def draw_overlay(image: np.ndarray, probabilities: np.ndarray, thresholds: Seque
         labels = label_image(probabilities, thresholds)
     picture = _tint(image, labels)
     if scores is None:
-        scores = [float(probability.max()) / full_scale for probability in probabilities]
+        scores = [float(probability.max()) for probability in probabilities]
     _draw_legend(picture, [f"{_printable(name)}  {score:.2f}" for name, score in zip(names, scores, strict=True)])
     return picture
 

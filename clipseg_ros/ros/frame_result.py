@@ -60,7 +60,7 @@ class FrameResult:
     def overlay(self) -> np.ndarray:
         """(H, W, 3) uint8 RGB: the image with the masks and a legend drawn on it."""
         return draw_overlay(self.rgb, self.maps, self.thresholds, self.active.texts,
-                            labels=self.labels, scores=self.scores, full_scale=self.full_scale)
+                            labels=self.labels, scores=self.scores)
 
     @cached_property
     def scores(self) -> list[float]:

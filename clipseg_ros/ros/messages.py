@@ -108,28 +108,23 @@ def image_to_depth(message: Image) -> np.ndarray:
 
 def to_image(pixels: np.ndarray, encoding: str, header: Header) -> Image:
     """The message of an (H, W) or (H, W, channels) array, whose type must be the one of `encoding`."""
-    return fill_image(new_image(), pixels, encoding, header)
-
-
-def new_image() -> Image:
-    """An empty image in this machine's byte order, to be filled."""
-    return Image(is_bigendian=int(sys.byteorder == "big"))
+    return fill_image(Image(), pixels, encoding, header)
 
 
 def fill_image(message: Image, pixels: np.ndarray, encoding: str, header: Header) -> Image:
-    """Make `message`, which came from `new_image`, as `to_image` would: in its own memory if that is of the right size.
-    """
+    """Make of `message` what `to_image` returns, in its own memory if that has the right size."""
     pixels = np.ascontiguousarray(pixels)
     message.header, message.encoding = header, encoding
+    message.is_bigendian = int(sys.byteorder == "big")
     message.height, message.width = pixels.shape[:2]
     message.step = message.width * pixels.itemsize * (pixels.shape[2:] or (1,))[0]
-    data = message.data
-    if len(data) != pixels.nbytes:
+    raw, data = pixels.reshape(-1).view(np.uint8), message.data
+    if raw.size and len(data) == raw.size:
+        np.frombuffer(data, np.uint8)[:] = raw
+    else:
         # In place, since some versions of rclpy copy what is assigned.
         del data[:]
-        data.frombytes(pixels.reshape(-1).view(np.uint8))
-    elif pixels.nbytes:
-        np.frombuffer(data, np.uint8)[:] = pixels.reshape(-1).view(np.uint8)
+        data.frombytes(raw)
     return message
 
 

@@ -16,7 +16,7 @@ from clipseg_ros.msg import SegmentedObjectArray
 from clipseg_ros.ros import detections
 from clipseg_ros.ros.findings import Findings
 from clipseg_ros.ros.frame_result import FrameResult
-from clipseg_ros.ros.messages import fill_image, new_image
+from clipseg_ros.ros.messages import fill_image
 
 _PICTURES: dict[str, tuple[str, Callable[[FrameResult], object]]] = {
     # The largest is there already and goes first: it travels while the others are made.
@@ -48,7 +48,7 @@ class Outputs:
         self._node = node
         self._pictures = {name: self._publisher(Image, f"~/{prefix}{name}") for name in _PICTURES}
         # Kept, since new memory for each picture takes the processor longer than filling it.
-        self._messages = {name: new_image() for name in _PICTURES}
+        self._messages = {name: Image() for name in _PICTURES}
         kinds = dict(_OBJECTS)
         if detections.available():
             kinds["detections"] = (detections.Detection2DArray, lambda findings: findings.detections)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sensor_msgs")
-from sensor_msgs.msg import CompressedImage  # noqa: E402
+from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 from clipseg_ros.ros.messages import (  # noqa: E402
     COLOUR_ENCODINGS, camera_info, compressed_to_rgb, fill_image, image_to_depth, image_to_mask, image_to_rgb,
-    new_image, to_image)
+    to_image)
 from pictures import PICTURE, encode, message  # noqa: E402
 
 pytestmark = pytest.mark.ros
@@ -129,7 +129,7 @@ def test_the_calibration_is_a_pinhole_without_distortion():
 
 
 def test_a_message_is_filled_again_in_its_own_memory():
-    sent, header = new_image(), Header(frame_id="camera")
+    sent, header = Image(), Header(frame_id="camera")
     fill_image(sent, np.full((4, 6, 3), 7, np.uint8), "rgb8", header)
     memory = sent.data
     second = np.arange(18, dtype=np.float32).reshape(3, 6)

@@ -49,11 +49,11 @@ def event_clock(device: torch.device) -> Clock:
     if device.type != "cuda":
         return time.perf_counter
     first = torch.cuda.Event(enable_timing=True)
-    first.record()
+    first.record(torch.cuda.current_stream(device))
 
     def read() -> float:
         event = torch.cuda.Event(enable_timing=True)
-        event.record()
+        event.record(torch.cuda.current_stream(device))
         event.synchronize()
         return first.elapsed_time(event) / 1000
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -45,17 +46,24 @@ class Captured:
 
     def _record(self, pool: Any) -> None:
         device = self._inputs[0].device
-        side = torch.cuda.Stream(device)
-        side.wait_stream(torch.cuda.current_stream(device))
-        with torch.cuda.stream(side):
+        stream = _recording_stream(device)
+        stream.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(stream):
             for _ in range(_RUNS_BEFORE):
                 self._function(*self._inputs)
-        torch.cuda.current_stream(device).wait_stream(side)
+        torch.cuda.current_stream(device).wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
         try:
-            with torch.cuda.graph(graph, pool=pool):
+            # "thread_local", since other threads may use the GPU meanwhile.
+            with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
                 self._result = self._function(*self._inputs)
         except RuntimeError as error:
             # A recording that breaks off for want of memory ends with another error, which hides that one.
             raise error.__context__ if isinstance(error.__context__, torch.OutOfMemoryError) else error
         self._graph = graph
+
+
+@cache
+def _recording_stream(device: torch.device) -> torch.cuda.Stream:
+    """One for all recordings on a GPU: cuBLAS gives each stream a workspace of up to 32 MiB, and keeps it."""
+    return torch.cuda.Stream(device)

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from clipseg_ros.clipseg.device import pick_device
 from clipseg_ros.clipseg.segmenter import Segmenter
 
 ON_OOM = ("error", "cpu")
@@ -35,7 +36,8 @@ def load_warm(
     try:
         return _load(weights, cameras=cameras, progress=progress, **settings)
     except torch.OutOfMemoryError:
-        lack = f"the GPU's memory does not suffice for the weights {str(weights)!r} and one frame{_free_memory()}"
+        free = _free_memory(settings.get("device", "auto"))
+        lack = f"the GPU's memory does not suffice for the weights {str(weights)!r} and one frame{free}"
     gc.collect()  # what was loaded so far, now that the exception does not hold it any more
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -51,9 +53,9 @@ def _load(weights: str | Path, *, cameras: int, **settings: Any) -> Segmenter:
     return segmenter
 
 
-def _free_memory() -> str:
-    """Said of the current GPU; nothing where there is none."""
+def _free_memory(device: str | torch.device) -> str:
+    """Said of a GPU; nothing where there is none."""
     if not torch.cuda.is_available():
         return ""
-    free, total = torch.cuda.mem_get_info()
+    free, total = torch.cuda.mem_get_info(pick_device(device))
     return f", of which {free // _MIB} of {total // _MIB} MiB are free"

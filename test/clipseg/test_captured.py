@@ -6,8 +6,8 @@ import torch
 
 from clipseg_ros.clipseg.captured import Captured
 
-DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(),
-                                                                reason="needs a CUDA device"))]
+DEVICES = ["cpu", *(pytest.param(f"cuda:{index}", marks=pytest.mark.skipif(
+    torch.cuda.device_count() <= index, reason=f"needs {index + 1} CUDA devices")) for index in range(2))]
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -39,8 +39,9 @@ def read_result(path: Path) -> dict[str, Any]:
 def to_rows(result: Mapping[str, Any]) -> list[str]:
     """Markdown rows under `COLUMNS`, one for each case."""
     rows = []
+    side = "x".join(map(str, result["settings"]["input_size"]))
     for network in result["networks"]:
-        name = f"{network['backend']} {network['precision']}"
+        name = f"{network['backend']} {network['precision']}, {side}"
         cases = [(str(case["prompts"]), case) for case in network["images"]]
         for prompts, case in (*cases, ("1 new, image seen", network["new_prompt"])):
             rows.append(_row([_name_machine(result, network), name, prompts, *_figures(case)]))

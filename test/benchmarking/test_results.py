@@ -26,10 +26,11 @@ def test_other_files_are_refused(tmp_path, text):
 
 
 def test_a_row_for_each_case():
+    start = "| Example 9000, 1 thread, AVX2, AVX-512 | torch float32, 352x352 |"
     assert to_rows(example_result.make()) == [
-        "| Example 9000, 1 thread, AVX2, AVX-512 | torch float32 | 1 | 500 | 60 % | 1000 | 2.0 | - | - |",
-        "| Example 9000, 1 thread, AVX2, AVX-512 | torch float32 | 5 | 625 | 51 % | 5000 | 8.0 | - | - |",
-        "| Example 9000, 1 thread, AVX2, AVX-512 | torch float32 | 1 new, image seen | 25 | - | 1100 | 44.0 | - | - |",
+        f"{start} 1 | 500 | 60 % | 1000 | 2.0 | - | - |",
+        f"{start} 5 | 625 | 51 % | 5000 | 8.0 | - | - |",
+        f"{start} 1 new, image seen | 25 | - | 1100 | 44.0 | - | - |",
     ]
 
 

@@ -21,7 +21,7 @@ help:
 	@echo "CLIPSEG_VENV=DIR puts the environment elsewhere, CLIPSEG_PYTHON=PATH names the Python it is made with."
 
 demo:
-	$(IN_ENVIRONMENT) python -m clipseg_ros.ros.demo $${WEIGHTS:+--weights "$$WEIGHTS"}
+	$(IN_ENVIRONMENT) python -m clipseg_ros.demo.run $${WEIGHTS:+--weights "$$WEIGHTS"}
 
 test:
 	$(IN_ENVIRONMENT) python -m pytest $(ARGS)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ROS 2 node; the only room that imports rclpy."""
+"""The ROS 2 node; with `demo`, the only room that imports rclpy."""

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from clipseg_ros.ros.demo_table import Row, intersection_over_union, table
+from clipseg_ros.demo.table import Row, intersection_over_union, table
 
 MASK = np.array([[1, 1, 0], [0, 0, 0]], bool)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clipseg_ros.ros.demo_prompts import SPARE, WANTED, is_meant, plan
+from clipseg_ros.demo.prompts import SPARE, WANTED, is_meant, plan
 from clipseg_ros.scenes.recorded import load_recorded
 from clipseg_ros.scenes.scene import Scene, SceneObject
 from clipseg_ros.scenes.vocabulary import CATEGORIES

@@ -19,13 +19,13 @@ from rclpy.executors import ExternalShutdownException
 
 from clipseg_ros.clipseg import hub
 from clipseg_ros.clipseg.checkpoints import DEMO_FILE
-from clipseg_ros.ros.demo_boxes import draw_boxes
-from clipseg_ros.ros.demo_picture import grid
-from clipseg_ros.ros.demo_player import Player
-from clipseg_ros.ros.demo_process import NodeProcess
-from clipseg_ros.ros.demo_prompts import Task, plan
-from clipseg_ros.ros.demo_table import Row, intersection_over_union, table
-from clipseg_ros.ros.demo_visitor import Result, Visitor
+from clipseg_ros.demo.boxes import draw_boxes
+from clipseg_ros.demo.picture import grid
+from clipseg_ros.demo.player import Player
+from clipseg_ros.demo.process import NodeProcess
+from clipseg_ros.demo.prompts import Task, plan
+from clipseg_ros.demo.table import Row, intersection_over_union, table
+from clipseg_ros.demo.visitor import Result, Visitor
 from clipseg_ros.ros.domains import claim_domain
 from clipseg_ros.ros.messages import image_to_mask
 from clipseg_ros.ros.middleware import prefer_large_images

@@ -21,7 +21,7 @@ PATIENCE = 240.0
 
 def start(*arguments: str, folder) -> subprocess.Popen:
     environment = dict(os.environ, TMPDIR=str(folder), PYTHONUNBUFFERED="1")
-    return subprocess.Popen([sys.executable, "-m", "clipseg_ros.ros.demo", *arguments], cwd=folder, text=True,
+    return subprocess.Popen([sys.executable, "-m", "clipseg_ros.demo.run", *arguments], cwd=folder, text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
 
 

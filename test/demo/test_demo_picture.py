@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from clipseg_ros.ros.demo_picture import _BAND, _GAP, grid
+from clipseg_ros.demo.picture import _BAND, _GAP, grid
 
 
 def picture(colour, height=30, width=40):

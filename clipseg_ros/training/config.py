@@ -10,13 +10,13 @@ from typing import Any, Sequence
 
 import yaml
 
+from clipseg_ros.clipseg.device import PRECISIONS
 from clipseg_ros.training.augment import AugmentConfig
 from clipseg_ros.training.auxiliary import AuxiliaryConfig
 from clipseg_ros.training.pair_batches import PairBatchConfig
 from clipseg_ros.training.scene_batches import SceneBatchConfig
 
 DATA_KINDS = ("folder", "phrasecut", "scenes", "home")
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 def _at_least_one(section: Any, where: str, *names: str) -> None:

@@ -37,7 +37,7 @@ def measure_limit(
 ) -> float:
     """Return floating-point operations a second, those of all products together, in the fastest of the repeats.
 
-    The products are computed with PyTorch's own matrix product and, in float32 on a CPU, with oneDNN's packed one as
+    The products are computed with PyTorch's own matrix product and, on a CPU that has it, with oneDNN's packed one as
     well; the faster one counts.
 
     Parameters
@@ -60,7 +60,7 @@ def measure_limit(
 def _ways(dtype: torch.dtype, device: torch.device) -> list[Callable[[Tensor], Multiply]]:
     """The ways to multiply: each makes, of a weight (out, in), a function of rows (n, in)."""
     ways = [lambda weight: lambda rows: linear(rows, weight)]
-    if device.type == "cpu" and dtype == torch.float32 and onednn.is_available():
+    if device.type == "cpu" and onednn.is_available(dtype):
         ways.append(lambda weight: onednn.PackedLinear(weight, None))
     return ways
 

@@ -83,9 +83,12 @@ def pick_side(model: CLIPSeg, side: int) -> int:
 
 def place(model: CLIPSeg, device: torch.device, precision: torch.dtype) -> CLIPSeg:
     """The network for inference on `device`; float32 on a CPU also stands in for float16."""
-    if precision != torch.float32:
-        model = copy.deepcopy(model).to(device=device, dtype=precision)
-    if device.type == "cuda" or precision == torch.bfloat16:
-        return model.to(device).eval()
+    if device.type == "cuda":
+        model = model if precision == torch.float32 else copy.deepcopy(model)
+        return model.to(device=device, dtype=precision).eval()
+    if precision == torch.float16:
+        model, precision = copy.deepcopy(model).half(), torch.float32
     model = model.to(device=device, dtype=torch.float32).eval()
-    return onednn.pack(model) if onednn.is_available() else model
+    if onednn.is_available(precision):
+        return onednn.pack(model, precision)
+    return model if precision == torch.float32 else copy.deepcopy(model).to(precision)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packed layers compute what the plain ones do, and leave the network that they were made from alone."""
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -12,13 +13,17 @@ from clipseg_ros.clipseg.model import SMALL, CLIPSeg
 needs_onednn = pytest.mark.skipif(not onednn.is_available(), reason="this PyTorch or processor has no packed layers")
 
 
+def network(**changes):
+    torch.manual_seed(0)
+    return CLIPSeg(replace(SMALL, **changes)).eval()
+
+
 @needs_onednn
-@pytest.mark.parametrize("refined", [False, True])
+@pytest.mark.parametrize("changes", [{}, {"refined": True}, {"clip": SMALL.clip | {"quick_gelu": False}}])
 @pytest.mark.parametrize("images, prompts", [(1, 1), (1, 5), (2, 3)])
 @torch.inference_mode()
-def test_equals_the_plain_network(refined, images, prompts):
-    torch.manual_seed(0)
-    plain = CLIPSeg(replace(SMALL, refined=refined)).eval()
+def test_equals_the_plain_network(changes, images, prompts):
+    plain = network(**changes)
     before = {name: tensor.clone() for name, tensor in plain.state_dict().items()}
     packed = onednn.pack(plain)
     pixels = torch.randn(images, 3, 64, 96)
@@ -33,6 +38,21 @@ def test_equals_the_plain_network(refined, images, prompts):
     assert (logits - expected).abs().max() <= 1e-4 * expected.std()
     assert plain.state_dict().keys() == before.keys()
     assert all(tensor.equal(before[name]) for name, tensor in plain.state_dict().items())
+
+
+@pytest.mark.skipif(not onednn.is_available(torch.bfloat16), reason="this processor has no packed bfloat16 layers")
+@torch.inference_mode()
+def test_bfloat16_is_as_exact_as_the_plain_network():
+    exact = network()
+    pixels, embeddings = torch.randn(2, 3, 64, 96), 3 * torch.randn(5, 64)
+    expected = exact.decode(exact.encode_image(pixels), embeddings)
+    errors = []
+    for rounded in (copy.deepcopy(exact).bfloat16(), onednn.pack(exact, torch.bfloat16)):
+        logits = rounded.decode(rounded.encode_image(pixels.bfloat16()), embeddings.bfloat16())
+        assert logits.dtype == torch.bfloat16
+        errors.append(float((logits - expected).square().mean().sqrt()))
+    assert 0 < errors[1] <= 1.5 * errors[0]
+    assert all(tensor.dtype == torch.float32 for tensor in exact.state_dict().values())
 
 
 @pytest.mark.parametrize("machine, there", [("aarch64", True), ("x86_64", False)])

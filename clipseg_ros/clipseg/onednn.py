@@ -34,7 +34,8 @@ def is_available(precision: torch.dtype = torch.float32) -> bool:
     except (AttributeError, RuntimeError):  # these operators are PyTorch's own and may change
         return False
     plain = linear(rows, weight, bias)
-    return all(torch.allclose(result, expected, rtol=1e-2)
+    tolerance = max(1e-5, torch.finfo(precision).eps)
+    return all(torch.allclose(result, expected, rtol=tolerance)
                for result, expected in zip(results, (plain.relu(), silu(plain))))
 
 
@@ -45,14 +46,17 @@ def pack(model: CLIPSeg, precision: torch.dtype = torch.float32) -> CLIPSeg:
     """
     shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
     twin = copy.deepcopy(model, shared if precision == torch.float32 else {})
-    for tower in (twin.clip.visual.transformer, twin.clip.transformer):
-        for block in tower.resblocks:
-            block.attn = PackedAttention(block.attn, precision)
-            _pack_mlp(block.mlp, precision)
+    blocks = [*twin.clip.visual.transformer.resblocks, *twin.clip.transformer.resblocks]
+    for block in blocks:
+        _turn_into_silu(block.mlp)  # before the weights are rounded
+    twin.to(precision)
+    for block in blocks:
+        block.attn = PackedAttention(block.attn)
+        _pack_mlp(block.mlp)
     decoder = twin.decoder
-    decoder.reduces = nn.ModuleList(_packed(reduce, precision) for reduce in decoder.reduces)
-    decoder.layers = nn.ModuleList(PackedDecoderLayer(layer, precision) for layer in decoder.layers)
-    return twin.to(precision)
+    decoder.reduces = nn.ModuleList(_packed(reduce) for reduce in decoder.reduces)
+    decoder.layers = nn.ModuleList(PackedDecoderLayer(layer) for layer in decoder.layers)
+    return twin
 
 
 class PackedLinear(nn.Module):
@@ -72,11 +76,11 @@ class PackedLinear(nn.Module):
 class PackedAttention(nn.Module):
     """Self-attention with the weights of a batch-first `nn.MultiheadAttention`, called as CLIP's blocks call that."""
 
-    def __init__(self, attention: nn.MultiheadAttention, precision: torch.dtype) -> None:
+    def __init__(self, attention: nn.MultiheadAttention) -> None:
         super().__init__()
         self._heads = attention.num_heads
-        self._in = PackedLinear(attention.in_proj_weight.to(precision), attention.in_proj_bias.to(precision))
-        self._out = _packed(attention.out_proj, precision)
+        self._in = PackedLinear(attention.in_proj_weight, attention.in_proj_bias)
+        self._out = _packed(attention.out_proj)
 
     def forward(self, query: Tensor, *_: Tensor, attn_mask: Tensor | None = None, **__: object) -> tuple[Tensor, None]:
         """(B, tokens, width) -> the same shape, and None for the attention weights."""
@@ -91,11 +95,11 @@ class PackedAttention(nn.Module):
 class PackedDecoderLayer(nn.Module):
     """A post-norm `nn.TransformerEncoderLayer` with ReLU, as in CLIPSeg's decoder."""
 
-    def __init__(self, layer: nn.TransformerEncoderLayer, precision: torch.dtype) -> None:
+    def __init__(self, layer: nn.TransformerEncoderLayer) -> None:
         super().__init__()
-        self._attention = PackedAttention(layer.self_attn, precision)
-        self._linear1 = _packed(layer.linear1, precision, activation="relu")
-        self._linear2 = _packed(layer.linear2, precision)
+        self._attention = PackedAttention(layer.self_attn)
+        self._linear1 = _packed(layer.linear1, activation="relu")
+        self._linear2 = _packed(layer.linear2)
         self._norm1, self._norm2 = layer.norm1, layer.norm2
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -104,23 +108,27 @@ class PackedDecoderLayer(nn.Module):
         return self._norm2(tokens + self._linear2(self._linear1(tokens)))
 
 
-def _packed(layer: nn.Linear, precision: torch.dtype, *, scale: float = 1.0, bias_scale: float = 1.0,
-            activation: str = "none") -> PackedLinear:
-    return PackedLinear((scale * layer.weight).to(precision), (bias_scale * layer.bias).to(precision),
-                        activation=activation)
+def _packed(layer: nn.Linear, *, activation: str = "none") -> PackedLinear:
+    return PackedLinear(layer.weight, layer.bias, activation=activation)
 
 
-def _pack_mlp(mlp: nn.Sequential, precision: torch.dtype) -> None:
-    """Pack a CLIP block's two layers, in place.
+def _turn_into_silu(mlp: nn.Sequential) -> None:
+    """Replace CLIP's activation by SiLU between a layer that scales by 1.702 and one that takes it back."""
+    if isinstance(mlp.gelu, QuickGELU):
+        # New parameters, since the old ones may be shared.
+        for layer, name, scale in ((mlp.c_fc, "weight", _QUICK_GELU), (mlp.c_fc, "bias", _QUICK_GELU),
+                                   (mlp.c_proj, "weight", 1 / _QUICK_GELU)):
+            setattr(layer, name, nn.Parameter(scale * getattr(layer, name).detach(), requires_grad=False))
+        mlp.gelu = nn.SiLU()
 
-    CLIP's activation is SiLU between a layer that scales by 1.702 and one that takes it back, which oneDNN computes
-    while it multiplies.
-    """
-    scale = _QUICK_GELU if isinstance(mlp.gelu, QuickGELU) else 1.0
-    if scale != 1.0:
+
+def _pack_mlp(mlp: nn.Sequential) -> None:
+    """Pack a CLIP block's two layers, in place; oneDNN computes a SiLU between them while it multiplies."""
+    fused = isinstance(mlp.gelu, nn.SiLU)
+    mlp.c_fc = _packed(mlp.c_fc, activation="swish" if fused else "none")
+    mlp.c_proj = _packed(mlp.c_proj)
+    if fused:
         mlp.gelu = nn.Identity()
-    mlp.c_fc = _packed(mlp.c_fc, precision, scale=scale, bias_scale=scale, activation="none" if scale == 1 else "swish")
-    mlp.c_proj = _packed(mlp.c_proj, precision, scale=1 / scale)
 
 
 def _attend_in_steps(query: Tensor, key: Tensor, value: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from clipseg_ros.clipseg import onednn
-from clipseg_ros.clipseg.model import CLIPSeg, ImageFeatures
+from clipseg_ros.clipseg.model import CLIPSeg, ImageFeatures, with_positions
 from clipseg_ros.clipseg.preprocessing import normalise, squash
 
 
@@ -43,7 +43,7 @@ class TorchBackend(Backend):
     """
 
     def __init__(self, model: CLIPSeg, size: tuple[int, int]) -> None:
-        self._model = model
+        self._model = with_positions(model, (size[0] // model.patch_size, size[1] // model.patch_size))
         self._size = size
 
     def encode(self, images: Sequence[np.ndarray]) -> ImageFeatures:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import platform
+from functools import cache
 
 import torch
 from open_clip.transformer import QuickGELU
@@ -64,8 +65,12 @@ class PackedLinear(nn.Module):
 
     def __init__(self, weight: Tensor, bias: Tensor | None, *, activation: str = "none") -> None:
         super().__init__()
-        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous(), None)
-        self._bias = None if bias is None else bias.detach()
+        weight = weight.detach().contiguous()
+        # On AMX one thread alone would multiply by packed weights of these widths; by plain ones all do.
+        is_plain = _has_amx(weight.dtype) and 512 < len(weight) < 1024
+        packed = weight if is_plain else torch.ops.mkldnn._reorder_linear_weight(weight, None)
+        self.register_buffer("_weight", packed, persistent=False)
+        self.register_buffer("_bias", None if bias is None else bias.detach(), persistent=False)
         self._activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
@@ -85,7 +90,8 @@ class PackedAttention(nn.Module):
     def forward(self, query: Tensor, *_: Tensor, attn_mask: Tensor | None = None, **__: object) -> tuple[Tensor, None]:
         """(B, tokens, width) -> the same shape, and None for the attention weights."""
         qkv = self._in(query).unflatten(-1, (3, self._heads, -1)).permute(2, 0, 3, 1, 4)
-        if attn_mask is None and qkv.dtype == torch.bfloat16:
+        in_steps = qkv.dtype == torch.bfloat16 and not _has_amx(qkv.dtype)  # PyTorch's fused one knows AMX
+        if attn_mask is None and in_steps:
             mixed = _attend_in_steps(*qkv.contiguous())
         else:
             mixed = scaled_dot_product_attention(*qkv, attn_mask=attn_mask)  # (B, heads, tokens, head width)
@@ -106,6 +112,13 @@ class PackedDecoderLayer(nn.Module):
         """(B, tokens, width) -> the same shape."""
         tokens = self._norm1(tokens + self._attention(tokens)[0])
         return self._norm2(tokens + self._linear2(self._linear1(tokens)))
+
+
+@cache
+def _has_amx(precision: torch.dtype) -> bool:
+    """Whether this processor multiplies matrices of this type with its AMX tiles, as far as PyTorch says so."""
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return precision == torch.bfloat16 and capabilities.get("amx_bf16", False)
 
 
 def _packed(layer: nn.Linear, *, activation: str = "none") -> PackedLinear:
@@ -132,6 +145,6 @@ def _pack_mlp(mlp: nn.Sequential) -> None:
 
 
 def _attend_in_steps(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Attention of contiguous (B, heads, tokens, head width): in bfloat16 two thirds of the fused one's time."""
+    """Attention of contiguous (B, heads, tokens, head width): without AMX two thirds of the fused one's time."""
     scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
     return scores.softmax(dim=-1) @ value

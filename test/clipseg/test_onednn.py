@@ -11,6 +11,8 @@ from clipseg_ros.clipseg import onednn
 from clipseg_ros.clipseg.model import SMALL, CLIPSeg
 
 needs_onednn = pytest.mark.skipif(not onednn.is_available(), reason="this PyTorch or processor has no packed layers")
+needs_bfloat16 = pytest.mark.skipif(not onednn.is_available(torch.bfloat16),
+                                    reason="this processor has no packed bfloat16 layers")
 
 
 def network(**changes):
@@ -40,9 +42,11 @@ def test_equals_the_plain_network(changes, images, prompts):
     assert all(tensor.equal(before[name]) for name, tensor in plain.state_dict().items())
 
 
-@pytest.mark.skipif(not onednn.is_available(torch.bfloat16), reason="this processor has no packed bfloat16 layers")
+@needs_bfloat16
+@pytest.mark.parametrize("amx", [False, True])
 @torch.inference_mode()
-def test_bfloat16_is_as_exact_as_the_plain_network():
+def test_bfloat16_is_as_exact_as_the_plain_network(monkeypatch, amx):
+    monkeypatch.setattr(onednn, "_has_amx", lambda precision: amx)
     exact = network()
     pixels, embeddings = torch.randn(2, 3, 64, 96), 3 * torch.randn(5, 64)
     expected = exact.decode(exact.encode_image(pixels), embeddings)
@@ -53,6 +57,29 @@ def test_bfloat16_is_as_exact_as_the_plain_network():
         errors.append(float((logits - expected).square().mean().sqrt()))
     assert 0 < errors[1] <= 1.5 * errors[0]
     assert all(tensor.dtype == torch.float32 for tensor in exact.state_dict().values())
+
+
+@needs_bfloat16
+@pytest.mark.parametrize("amx, width, is_packed", [(False, 768, True), (True, 768, False), (True, 512, True),
+                                                   (True, 1024, True)])
+@torch.inference_mode()
+def test_widths_that_amx_would_leave_to_one_thread_are_not_packed(monkeypatch, amx, width, is_packed):
+    monkeypatch.setattr(onednn, "_has_amx", lambda precision: amx)
+    torch.manual_seed(0)
+    weight, bias, rows = (torch.randn(shape).bfloat16() for shape in ((width, 96), (width,), (2, 7, 96)))
+    layer = onednn.PackedLinear(weight, bias, activation="swish")
+    assert any(tensor.is_mkldnn for tensor in layer.buffers()) == is_packed
+    expected = torch.nn.functional.silu(torch.nn.functional.linear(rows.float(), weight.float(), bias.float()))
+    torch.testing.assert_close(layer(rows).float(), expected, rtol=0.01, atol=0.01)
+
+
+@pytest.mark.parametrize("amx", [False, True])
+def test_amx_is_for_bfloat16_where_pytorch_says_so(monkeypatch, amx):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": amx}, raising=False)
+    has_amx = onednn._has_amx.__wrapped__
+    assert has_amx(torch.bfloat16) is amx and has_amx(torch.float32) is False
+    monkeypatch.delattr(torch.cpu, "get_capabilities")  # as in older versions
+    assert has_amx(torch.bfloat16) is False
 
 
 @pytest.mark.parametrize("machine, there", [("aarch64", True), ("x86_64", False)])

@@ -116,6 +116,7 @@ class PatchUpsampling(nn.ConvTranspose2d):
         """(N, inputs, rows, cols) -> (N, outputs, patch * rows, patch * cols)."""
         weight = self.weight.permute(2, 3, 1, 0)  # (patch, patch, outputs, inputs)
         bias = self.bias.expand(weight.shape[:3])
-        patches = functional.linear(maps.permute(0, 2, 3, 1), weight.flatten(0, 2), bias.flatten())
+        pixels = maps.permute(0, 2, 3, 1).contiguous()  # else PyTorch may multiply row by row
+        patches = functional.linear(pixels, weight.flatten(0, 2), bias.flatten())
         patches = patches.unflatten(3, weight.shape[:3]).transpose(2, 3)  # (N, rows, patch, cols, patch, outputs)
         return patches.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)

@@ -68,8 +68,9 @@ class PackedLinear(nn.Module):
         weight = weight.detach().contiguous()
         # On AMX one thread alone would multiply by packed weights of these widths; by plain ones all do.
         is_plain = _has_amx(weight.dtype) and 512 < len(weight) < 1024
-        packed = weight if is_plain else torch.ops.mkldnn._reorder_linear_weight(weight, None)
-        self.register_buffer("_weight", packed, persistent=False)
+        if not is_plain:
+            weight = torch.ops.mkldnn._reorder_linear_weight(weight, None)
+        self.register_buffer("_weight", weight, persistent=False)
         self.register_buffer("_bias", None if bias is None else bias.detach(), persistent=False)
         self._activation = activation
 

@@ -43,7 +43,7 @@ class TorchBackend(Backend):
     """
 
     def __init__(self, model: CLIPSeg, size: tuple[int, int]) -> None:
-        self._model = with_positions(model, (size[0] // model.patch_size, size[1] // model.patch_size))
+        self._model = with_positions(model, model.grid(size))
         self._size = size
 
     def encode(self, images: Sequence[np.ndarray]) -> ImageFeatures:

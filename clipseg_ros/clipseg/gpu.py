@@ -36,7 +36,7 @@ class GpuBackend(Backend):
 
     def __init__(self, model: CLIPSeg, size: tuple[int, int], *, progress: Callable[[str], None]) -> None:
         self._size, self._progress = size, progress
-        self._grid = (size[0] // model.patch_size, size[1] // model.patch_size)
+        self._grid = model.grid(size)
         self._model = with_positions(model, self._grid)
         weight = model.clip.visual.conv1.weight
         self._device, self._precision = weight.device, weight.dtype

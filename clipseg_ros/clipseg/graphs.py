@@ -66,7 +66,7 @@ def write_graphs(model: CLIPSeg, folder: Path, *, side: int) -> None:
 
     Raises ValueError where this PyTorch cannot write the network. Needs what `require_exporters` looks for.
     """
-    grid = (side // model.patch_size,) * 2
+    grid = model.grid((side, side))
     encoder = _Encoder(with_positions(model, grid)).eval()
     painter = _Painter(model.decoder, grid).eval()
     pixels = torch.zeros((1, side, side, 3), dtype=torch.uint8)

@@ -148,6 +148,10 @@ class CLIPSeg(nn.Module):
         """Number of tokens that a text prompt may have, start and end tokens included."""
         return self.clip.context_length
 
+    def grid(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Rows and columns of the patches of an input of `size` (h, w) in pixels."""
+        return size[0] // self.patch_size, size[1] // self.patch_size
+
     def encode_image(self, pixels: Tensor) -> ImageFeatures:
         """Encode normalised pixels (B, 3, h, w), with the blocks that the decoder reads and no more.
 
@@ -237,9 +241,14 @@ def interpolate_positions(positions: Tensor, trained: tuple[int, int], grid: tup
     return torch.cat([positions[:1], resized.to(positions.dtype)])
 
 
+def twin_of(model: CLIPSeg) -> CLIPSeg:
+    """A network of other layers with the same tensors: to replace one in a layer leaves `model` as it is."""
+    return copy.deepcopy(model, {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())})
+
+
 def with_positions(model: CLIPSeg, grid: tuple[int, int]) -> CLIPSeg:
     """A twin with the same weights, whose positional embeddings are those of `grid`, so that they are not resized."""
-    twin = copy.deepcopy(model, {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())})
+    twin = twin_of(model)
     visual = twin.clip.visual
     positions = interpolate_positions(visual.positional_embedding.detach(), visual.grid_size, grid)
     visual.positional_embedding = nn.Parameter(positions, requires_grad=False)

@@ -18,7 +18,7 @@ from open_clip.transformer import QuickGELU
 from torch import Tensor, nn
 from torch.nn.functional import linear, scaled_dot_product_attention, silu
 
-from clipseg_ros.clipseg.model import CLIPSeg
+from clipseg_ros.clipseg.model import CLIPSeg, twin_of
 
 _QUICK_GELU = 1.702
 """CLIP's activation is x * sigmoid(1.702 * x)."""
@@ -45,8 +45,7 @@ def pack(model: CLIPSeg, precision: torch.dtype = torch.float32) -> CLIPSeg:
 
     precision : of the twin, float32 or bfloat16.
     """
-    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-    twin = copy.deepcopy(model, shared if precision == torch.float32 else {})
+    twin = twin_of(model) if precision == torch.float32 else copy.deepcopy(model)
     blocks = [*twin.clip.visual.transformer.resblocks, *twin.clip.transformer.resblocks]
     for block in blocks:
         _turn_into_silu(block.mlp)  # before the weights are rounded

@@ -80,3 +80,8 @@ def pixels(image) -> np.ndarray:
     """The array of a mono8, rgb8 or 32FC1 message without padding."""
     dtype, shape = {"mono8": (np.uint8, ()), "rgb8": (np.uint8, (3,)), "32FC1": (np.float32, ())}[image.encoding]
     return np.frombuffer(image.data, dtype).reshape(image.height, image.width, *shape)
+
+
+def stamp(message) -> tuple[int, int]:
+    """The stamp of any message with a header, in seconds and nanoseconds; the same for all that tell of one picture."""
+    return message.header.stamp.sec, message.header.stamp.nanosec

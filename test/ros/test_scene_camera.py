@@ -19,6 +19,7 @@ from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
 from clipseg_ros.ros.messages import image_to_depth, image_to_rgb  # noqa: E402
 from clipseg_ros.ros.scene_camera import SPECS, SceneCamera, main  # noqa: E402
 from clipseg_ros.scenes.recorded import load_recorded  # noqa: E402
+from pictures import stamp  # noqa: E402
 
 pytestmark = pytest.mark.ros
 BEST_EFFORT = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -53,7 +54,7 @@ def heard(peer, qos=10):
 
 
 def stamps(messages):
-    return {(m.header.stamp.sec, m.header.stamp.nanosec) for m in messages}
+    return set(map(stamp, messages))
 
 
 def test_it_is_an_rgbd_camera(peer):

@@ -18,7 +18,7 @@ from clipseg_ros.msg import SegmentedObjectArray  # noqa: E402
 from clipseg_ros.ros.messages import to_image  # noqa: E402
 from clipseg_ros.scenes.recorded import load_recorded  # noqa: E402
 from clipseg_ros.srv import Segment  # noqa: E402
-from pictures import pixels  # noqa: E402
+from pictures import pixels, stamp  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 pytestmark = pytest.mark.ros
@@ -93,13 +93,8 @@ def look_for(peer, node, prompt, *, posed=True) -> tuple[np.ndarray, SegmentedOb
 
     peer.set_prompts(prompt, node)
     with peer.listener(Image, f"{node}/mask") as masks, peer.listener(SegmentedObjectArray, f"{node}/objects") as found:
-        peer.wait(answers, f"a result for {prompt!r}")
-        mask, objects = answers()[-1]
+        mask, objects = peer.wait(answers, f"a result for {prompt!r}")[-1]
     return pixels(mask) > 0, objects
-
-
-def stamp(message) -> tuple[int, int]:
-    return message.header.stamp.sec, message.header.stamp.nanosec
 
 
 @pytest.mark.parametrize("number", [LIVING_ROOM, TABLE])

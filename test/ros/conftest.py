@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import subprocess
@@ -15,10 +16,23 @@ import pytest
 
 TIMEOUT = 120.0
 """Seconds until a condition counts as never met; generous, since test machines are slow and busy."""
+UNANSWERED = 20.0
+"""Seconds until a service request counts as lost; more than an answer takes."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Show what the nodes that still run have said, below the test that failed."""
+    report = yield
+    if report.failed:
+        report.sections += [("Output of a node", process.log) for process in NodeProcess.running]
+    return report
 
 
 class NodeProcess:
     """One `clipseg_node`, started with `start`, its output kept in a file."""
+
+    running: list[NodeProcess] = []
 
     def __init__(self, log: Path) -> None:
         self._log = log
@@ -34,6 +48,7 @@ class NodeProcess:
         with self._log.open("w") as output:
             self._process = subprocess.Popen([sys.executable, "-m", "clipseg_ros.ros.node", *arguments],
                                              stdout=output, stderr=subprocess.STDOUT, env=environment)
+        self.running.append(self)
         return self
 
     @property
@@ -45,6 +60,8 @@ class NodeProcess:
 
     def stop(self, signal_number: int = signal.SIGINT) -> int:
         """Ask the process to end and return its exit status."""
+        if self in self.running:
+            self.running.remove(self)
         if self.alive():
             self._process.send_signal(signal_number)
         try:
@@ -91,20 +108,21 @@ class Peer:
         while time.monotonic() < deadline:
             self._executor.spin_once(timeout_sec=0.05)
 
-    def repeat(self, publish: Callable[[], object], condition: Callable[[], object], what: str) -> object:
-        """Publish again and again until the condition is true and return its value.
+    def repeat(self, send: Callable[[], object], condition: Callable[[], object], what: str, *,
+               period: float = 0.5) -> object:
+        """Send again and again, `period` seconds apart, until the condition is true and return its value.
 
         A single message may be lost while publisher and subscription still get to know each other.
         """
         due = 0.0
 
-        def published() -> object:
+        def sent() -> object:
             nonlocal due
             if time.monotonic() >= due:
-                publish()
-                due = time.monotonic() + 0.5
+                send()
+                due = time.monotonic() + period
             return condition()
-        return self.wait(published, what)
+        return self.wait(sent, what)
 
     def set_prompts(self, line: str, node: str = "/clipseg"):
         """Send a line on the prompt topic and return the Prompts message that confirms it."""
@@ -140,12 +158,14 @@ class Peer:
             self.node.destroy_subscription(subscription)
 
     def call(self, service_type: type, name: str, /, **fields):
-        """Call a service and return its response."""
+        """Call a service and return its response; ask again where a response got lost (rmw_fastrtps issue 842)."""
         client = self._client(service_type, name)
         self.wait(client.service_is_ready, f"the service {name}")
-        future = client.call_async(service_type.Request(**fields))
-        self.wait(future.done, f"an answer of {name}")
-        return future.result()
+        asked: list = []
+        answered = self.repeat(lambda: asked.append(client.call_async(service_type.Request(**fields))),
+                               lambda: next((future for future in asked if future.done()), None),
+                               f"an answer of {name}", period=UNANSWERED)
+        return answered.result()
 
     def state(self, node: str = "/clipseg") -> str:
         """Label of the node's lifecycle state."""
@@ -184,6 +204,13 @@ class Peer:
 
         message = Parameter(name, value=value).to_parameter_msg()
         return self.call(SetParameters, f"{node}/set_parameters", parameters=[message]).results[0]
+
+
+@pytest.fixture
+def no_node_left() -> Iterator[None]:
+    """For tests that start a node in their own process: what is left of it would seem to offer services to others."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

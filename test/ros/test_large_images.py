@@ -14,7 +14,7 @@ pytestmark = pytest.mark.ros
 
 PROFILE = Path(__file__).parents[2] / "config" / "fastdds.xml"
 FRAMES = 30
-PATIENCE = 120.0
+PATIENCE = 420.0
 
 COMMON = """
 import sys, time
@@ -47,7 +47,7 @@ def is_answered(number, patience):
 end = time.monotonic() + 60
 while not is_answered(0, 0.5) and time.monotonic() < end:
     pass
-received = sum(is_answered(number, 2) for number in range(1, int(sys.argv[2]) + 1))
+received = sum(is_answered(number, 10) for number in range(1, int(sys.argv[2]) + 1))
 print("received", received)
 """
 VIEWER = COMMON + """

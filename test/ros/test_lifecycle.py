@@ -98,6 +98,7 @@ def test_a_working_node_ends_cleanly(peer, start_node):
     ("min_area:=0", "min_area"),
     ("threshold:=high", "threshold"),
 ])
+@pytest.mark.usefixtures("no_node_left")
 def test_a_bad_value_at_the_start_ends_in_a_sentence(capfd, parameter, says):
     from clipseg_ros.ros.node import main
 

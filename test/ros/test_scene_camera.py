@@ -128,6 +128,7 @@ def test_what_is_fixed_cannot_be_set(peer):
         ("rate:=0.0", "rate"),
     ],
 )
+@pytest.mark.usefixtures("no_node_left")
 def test_a_bad_parameter_ends_it_with_a_sentence(argument, said, capfd):
     assert main(["--ros-args", "-p", argument]) == 1
     error = capfd.readouterr().err

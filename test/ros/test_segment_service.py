@@ -148,6 +148,7 @@ def test_a_faulty_visual_prompt_is_refused_with_a_sentence(peer, node, fields, s
 
 def test_while_requests_wait_the_node_answers_others(peer, node):
     client = peer._client(Segment, "/clipseg/segment")
+    peer.wait(client.service_is_ready, "the service")
     large = stamped(message(np.zeros((720, 1280, 3), np.uint8), "rgb8", width=1280, height=720), 3)
     waiting = [client.call_async(Segment.Request(prompts=[f"thing {i}" for i in range(24)], image=large))
                for _ in range(2)]

@@ -31,6 +31,10 @@ from clipseg_ros.clipseg.unchanged import UnchangedScene
 FORMAT = 2
 """Changes whenever a result's names do."""
 
+RESIZED_AND_RANDOM = ("masks of random weights do not tell what another input size costs; measure that with weights "
+                      "that were trained, such as --weights demo")
+"""Remark on a comparison of masks that says nothing."""
+
 LIMITS = ("float32", "bfloat16")
 """Number formats whose limit is always measured."""
 
@@ -100,6 +104,8 @@ class _Suite:
         networks = [self._measure(setting, limits, reference) for setting in self._settings]
         self._steps("done")
         plan, side = self._plan, self._side
+        if self._is_resized() and self._subject.random:
+            remarks = [*remarks, RESIZED_AND_RANDOM]
         return {
             "format": FORMAT,
             "date": datetime.now(timezone.utc).date().isoformat(),
@@ -114,6 +120,10 @@ class _Suite:
             "reference": reference.name if reference else None,
             "networks": networks,
         }
+
+    def _is_resized(self) -> bool:
+        """Whether the input is not of the weights' own size."""
+        return self._side != self._subject.model.config.image_size
 
     def _device(self) -> torch.device:
         """The one that is described: a GPU if one is measured."""
@@ -140,7 +150,7 @@ class _Suite:
         peers = self._open_peers(plain, names=set(self._plan.peers) & {_REFERENCE})
         if peers:
             name, segment = f"{_REFERENCE} in float32", peers[0].segment
-        elif set(self._settings) != {plain} or self._side != self._subject.model.config.image_size:
+        elif set(self._settings) != {plain} or self._is_resized():
             name, segment = "this package in PyTorch and float32", self._open(plain, input_size=0).segment
         else:
             return None

@@ -10,7 +10,7 @@ from clipseg_ros.benchmarking import limit
 from clipseg_ros.benchmarking.arithmetic import count_arithmetic
 from clipseg_ros.benchmarking.cases import NEW_PROMPTS, OURS, REUSING
 from clipseg_ros.benchmarking.plan import Plan
-from clipseg_ros.benchmarking.suite import FORMAT, run_suite
+from clipseg_ros.benchmarking.suite import RESIZED_AND_RANDOM, FORMAT, run_suite
 from clipseg_ros.clipseg.checkpoints import load_checkpoint
 
 
@@ -77,6 +77,14 @@ def test_a_smaller_input_is_compared_with_the_whole_one(folder):
     assert small["reference"] == "this package in PyTorch and float32"
     assert small["networks"][0]["disagreement"][OURS] > 0
     assert small["arithmetic"]["encoder"] < count_arithmetic(load_checkpoint(folder).model.config, 32).encoder / 2
+    assert RESIZED_AND_RANDOM not in small["remarks"]
+
+
+@pytest.mark.parametrize("input_size", [0, 32])
+def test_of_random_weights_it_says_that_the_comparison_means_nothing(input_size):
+    result = run_suite(plan_of("untrained", peers=(), repeats=1, prompts=(1,), input_size=input_size))
+    assert result["settings"]["random"]
+    assert (RESIZED_AND_RANDOM in result["remarks"]) == bool(input_size)
 
 
 def test_backends_are_measured_like_pytorch(folder):

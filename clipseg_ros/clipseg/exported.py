@@ -25,14 +25,15 @@ class ExportedBackend(Backend):
 
     Parameters
     ----------
-    side, patch_size : of the input and of its patches, in pixels.
+    side : of the input in pixels.
+    grid : (rows, cols) of its patches.
     backend, precision : as `runtimes.open_session`.
     """
 
-    def __init__(self, folder: Path, *, side: int, patch_size: int, backend: str, precision: str) -> None:
+    def __init__(self, folder: Path, *, side: int, grid: tuple[int, int], backend: str, precision: str) -> None:
         threads = torch.get_num_threads()
         self._size = (side, side)
-        self._grid = (side // patch_size,) * 2
+        self._grid = grid
         self._encoder = open_session(backend, folder / ENCODER, precision=precision, threads=threads)
         self._decoder = open_session(backend, folder / DECODER, precision=precision, threads=threads)
 

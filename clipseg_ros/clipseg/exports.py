@@ -100,8 +100,8 @@ class Exporter:
         return f"int8-{self._backend}" if self._precision == "int8" else "float32"
 
     def _open(self, folder: Path) -> ExportedBackend:
-        return ExportedBackend(folder, side=self._side, patch_size=self._model.patch_size, backend=self._backend,
-                               precision=self._precision)
+        return ExportedBackend(folder, side=self._side, grid=self._model.grid((self._side, self._side)),
+                               backend=self._backend, precision=self._precision)
 
     def _build(self, folder: Path) -> ExportedBackend:
         """Export into a folder beside `folder`, verify, then move it there at once."""

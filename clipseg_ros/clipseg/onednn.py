@@ -90,8 +90,8 @@ class PackedAttention(nn.Module):
     def forward(self, query: Tensor, *_: Tensor, attn_mask: Tensor | None = None, **__: object) -> tuple[Tensor, None]:
         """(B, tokens, width) -> the same shape, and None for the attention weights."""
         qkv = self._in(query).unflatten(-1, (3, self._heads, -1)).permute(2, 0, 3, 1, 4)
-        in_steps = qkv.dtype == torch.bfloat16 and not _has_amx(qkv.dtype)  # PyTorch's fused one knows AMX
-        if attn_mask is None and in_steps:
+        # The fused one is the slower one in bfloat16, except on AMX.
+        if attn_mask is None and qkv.dtype == torch.bfloat16 and not _has_amx(qkv.dtype):
             mixed = _attend_in_steps(*qkv.contiguous())
         else:
             mixed = scaled_dot_product_attention(*qkv, attn_mask=attn_mask)  # (B, heads, tokens, head width)

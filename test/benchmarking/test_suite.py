@@ -10,7 +10,7 @@ from clipseg_ros.benchmarking import limit
 from clipseg_ros.benchmarking.arithmetic import count_arithmetic
 from clipseg_ros.benchmarking.cases import NEW_PROMPTS, OURS, REUSING
 from clipseg_ros.benchmarking.plan import Plan
-from clipseg_ros.benchmarking.suite import RESIZED_AND_RANDOM, FORMAT, run_suite
+from clipseg_ros.benchmarking.suite import FORMAT, RESIZED_AND_RANDOM, run_suite
 from clipseg_ros.clipseg.checkpoints import load_checkpoint
 
 

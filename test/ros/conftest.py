@@ -32,7 +32,7 @@ def pytest_runtest_makereport(item, call):
 class NodeProcess:
     """One `clipseg_node`, started with `start`, its output kept in a file."""
 
-    running: list[NodeProcess] = []
+    running: set[NodeProcess] = set()
 
     def __init__(self, log: Path) -> None:
         self._log = log
@@ -48,7 +48,7 @@ class NodeProcess:
         with self._log.open("w") as output:
             self._process = subprocess.Popen([sys.executable, "-m", "clipseg_ros.ros.node", *arguments],
                                              stdout=output, stderr=subprocess.STDOUT, env=environment)
-        self.running.append(self)
+        self.running.add(self)
         return self
 
     @property
@@ -60,8 +60,7 @@ class NodeProcess:
 
     def stop(self, signal_number: int = signal.SIGINT) -> int:
         """Ask the process to end and return its exit status."""
-        if self in self.running:
-            self.running.remove(self)
+        self.running.discard(self)
         if self.alive():
             self._process.send_signal(signal_number)
         try:

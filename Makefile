@@ -29,31 +29,9 @@ test:
 build:
 	$(IN_ENVIRONMENT)
 
-RUNS = .cache/demo-model
-# A training run: its configuration, its folder, and the weights that it starts from. It goes on where it was interrupted.
-train = $(IN_ENVIRONMENT) python -m clipseg_ros.cli train --config config/training/$(1).yaml -o $(RUNS)/$(1) \
-	--data .cache/home-train --validation .cache/home-val $(if $(2),--weights $(2)) \
-	$$(test -f $(RUNS)/$(1)/state.pt && echo --resume)
-
-# The mean of two runs' weights, and the share of the first one's.
-mean = $(IN_ENVIRONMENT) python -m clipseg_ros.cli weights average $(RUNS)/$(1).safetensors $(RUNS)/$(2).safetensors \
-	$(RUNS)/$(3).safetensors --share $(4) $(5)
-
+# It goes on where it was interrupted.
 demo-model:
-	$(IN_ENVIRONMENT) python -m clipseg_ros.scenes.bulk .cache/home-train --count 12200 --seed 0
-	$(IN_ENVIRONMENT) python -m clipseg_ros.scenes.bulk .cache/home-val --count 300 --seed 1
-	$(call train,demo)
-	$(call train,demo_second,$(RUNS)/demo/model.safetensors)
-	$(call train,demo_third,$(RUNS)/demo_second/model.safetensors)
-	$(call mean,demo_third/model,demo_second/model,mean_third,0.7)
-	$(call train,demo_fourth,$(RUNS)/mean_third.safetensors)
-	$(call mean,demo_fourth/model,mean_third,mean_fourth,0.7)
-	$(call train,demo_fifth,$(RUNS)/mean_fourth.safetensors)
-	$(call mean,demo_fifth/model,mean_fourth,mean_fifth,0.7)
-	$(call train,demo_sixth,$(RUNS)/mean_fifth.safetensors)
-	$(call mean,demo_sixth/model,mean_fifth,mean_sixth,0.5)
-	$(call train,demo_seventh,$(RUNS)/mean_sixth.safetensors)
-	$(call mean,demo_seventh/model,mean_sixth,demo,0.85,--half)
+	$(IN_ENVIRONMENT) python -m clipseg_ros.cli train --config config/training/demo.yaml -o .cache/demo-model
 
 clean:
 	rm -rf "$${CLIPSEG_VENV:-.venv}/colcon"

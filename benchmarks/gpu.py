@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A frame on the GPU, from its upload to its downloaded masks, against the bars; and whether half precision is right.
 
-Timed is Segmenter.levels, with CUDA events, on new images of the camera's size; medians. transformers, in the same
+Timed is Segmenter.maps in bytes, with CUDA events, on new images of the camera's size; medians. transformers, in the same
 precision, takes turns in the same process. Without a GPU everything runs on the CPU, which says nothing about a GPU, so
 the bars are not judged.
 
@@ -21,14 +21,14 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from clipseg_ros.benchmarking.half_precision import check_half_precision
-from clipseg_ros.benchmarking.inputs import new_images, phrases
-from clipseg_ros.benchmarking.machine import describe_machine
-from clipseg_ros.benchmarking.measure import Clock, Contender, ratio, take_turns
-from clipseg_ros.benchmarking.peers import open_peers
-from clipseg_ros.benchmarking.subject import PUBLISHED_SIZE, Subject, open_subject
 from clipseg_ros.clipseg import Segmenter
 from clipseg_ros.clipseg.device import pick_device
+from clipseg_ros.lab.benchmarking.half_precision import check_half_precision
+from clipseg_ros.lab.benchmarking.inputs import new_images, phrases
+from clipseg_ros.lab.benchmarking.machine import describe_machine
+from clipseg_ros.lab.benchmarking.measure import Clock, Contender, ratio, take_turns
+from clipseg_ros.lab.benchmarking.peers import open_peers
+from clipseg_ros.lab.benchmarking.subject import PUBLISHED_SIZE, Subject, open_subject
 
 SIZE = (640, 480)
 CAMERAS = ("front", "left", "right", "back")
@@ -66,7 +66,7 @@ def contenders(segmenter: Segmenter) -> list[Contender]:
 
     def segment(prompts: int, cameras: Sequence[str] = CAMERAS[:1]) -> Callable[[list[np.ndarray]], object]:
         texts, thresholds = phrases(prompts), [0.5] * prompts
-        return lambda given: segmenter.levels(given, texts, thresholds, camera=list(cameras))
+        return lambda given: segmenter.maps(given, texts, thresholds, camera=list(cameras), exact=False)
 
     def staged() -> list[np.ndarray]:
         given = [next(images)]

@@ -27,8 +27,8 @@ from rclpy.time import Time
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header, String
 
-from clipseg_ros.ros.messages import to_image
 from clipseg_ros.ros.middleware import prefer_large_images
+from clipseg_ros.ros.outputs.images import to_image
 
 ROOT = Path(__file__).resolve().parent.parent
 ALLOWANCE = 0.010

@@ -16,14 +16,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
+from clipseg_ros.lab.scenes.home import Home
+from clipseg_ros.lab.scenes.scene import Scene
 from clipseg_ros.perception.camera import Pinhole
 from clipseg_ros.perception.location import locate
 from clipseg_ros.perception.regions import Region, find_regions
-from clipseg_ros.perception.transforms import quaternion_to_matrix
-from clipseg_ros.scenes.home import Home
-from clipseg_ros.scenes.scene import Scene
 
 CONVEX = ("ball", "book", "bottle", "box", "bread", "cabinet", "cake", "door", "phone", "plate")
 BARS = {"centroid_median_mm": 5.0, "centroid_95_mm": 20.0, "noisy_median_mm": 10.0, "normal_median_deg": 5.0}
@@ -88,7 +88,7 @@ def normal_errors(planes: int, seed: int) -> list[float]:
         depth = np.where((depth > NEAREST / 2) & (depth < 3 * FARTHEST), depth, np.nan)
         regions = find_regions((mask & ~np.isnan(depth)).astype(np.float32), 0.5, min_area=100)[:1]
         for location in locate(regions, camera, spoiled(depth, rng)):
-            found = quaternion_to_matrix(location.pose.orientation)[:, 2]
+            found = Rotation.from_quat(location.pose.orientation).as_matrix()[:, 2]
             errors.append(float(np.degrees(np.arccos(np.clip(found @ normal, -1, 1)))))
     return errors
 

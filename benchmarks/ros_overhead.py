@@ -38,12 +38,12 @@ def serve(record: str, arguments: list[str]) -> int:
     frames: dict[int, tuple[float, float]] = {}
     network = [0.0, 0.0]
     last = [time.process_time()]
-    segment, process = Segmenter.segment, pipeline.Pipeline.process
+    look, process = Segmenter.maps, pipeline.Pipeline.process
 
-    def timed_segment(*args, **kwargs):
+    def timed_maps(*args, **kwargs):
         start = time.perf_counter(), time.process_time()
         try:
-            return segment(*args, **kwargs)
+            return look(*args, **kwargs)
         finally:
             network[:] = time.perf_counter() - start[0], time.process_time() - start[1]
 
@@ -54,7 +54,7 @@ def serve(record: str, arguments: list[str]) -> int:
         frames.update((frame.header.stamp.sec, (network[0], now - last[0] - network[1])) for _, frame in batch)
         last[0] = now
 
-    Segmenter.segment, pipeline.Pipeline.process = timed_segment, timed_process
+    Segmenter.maps, pipeline.Pipeline.process = timed_maps, timed_process
     status = node.main(arguments)
     Path(record).write_text(json.dumps(frames))
     return status
@@ -69,7 +69,7 @@ def observe(frames: int, prompts: int, size: tuple[int, int]) -> dict[int, float
     from std_msgs.msg import Header, String
 
     from clipseg_ros.msg import SegmentedObjectArray
-    from clipseg_ros.ros.messages import to_image
+    from clipseg_ros.ros.outputs.images import to_image
 
     rclpy.init()
     node = rclpy.create_node("camera")

@@ -15,10 +15,10 @@ import argparse
 import numpy as np
 import torch
 
-from clipseg_ros.benchmarking.inputs import new_images, phrases
-from clipseg_ros.benchmarking.measure import Contender, take_turns
-from clipseg_ros.benchmarking.subject import PUBLISHED_SIZE, open_subject
 from clipseg_ros.clipseg import Segmenter
+from clipseg_ros.lab.benchmarking.inputs import new_images, phrases
+from clipseg_ros.lab.benchmarking.measure import Contender, take_turns
+from clipseg_ros.lab.benchmarking.subject import PUBLISHED_SIZE, open_subject
 
 PROMPTS = phrases(4)
 CAMERAS = ("front", "left")

@@ -18,12 +18,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from clipseg_ros.benchmarking.cases import OURS
-from clipseg_ros.benchmarking.plan import Plan
-from clipseg_ros.benchmarking.results import write_result
-from clipseg_ros.benchmarking.subject import PUBLISHED_SIZE, RANDOM
-from clipseg_ros.benchmarking.table import to_text
 from clipseg_ros.commands.benchmark import measure
+from clipseg_ros.lab.benchmarking.cases import OURS
+from clipseg_ros.lab.benchmarking.plan import Plan
+from clipseg_ros.lab.benchmarking.results import write_result
+from clipseg_ros.lab.benchmarking.subject import PUBLISHED_SIZE, RANDOM
+from clipseg_ros.lab.benchmarking.table import to_text
 
 PEER = "transformers"
 RATIOS = {4: 4.0, 8: 7.5}

@@ -73,7 +73,7 @@ def build_fingerprint(environment):
             digest.update(path.name.encode() + path.read_bytes())
     for name in ("CMakeLists.txt", "package.xml"):
         digest.update((ROOT / name).read_bytes())
-    for folder in (PACKAGE, "config", "launch", "scripts"):
+    for folder in (PACKAGE, "config", "launch", "resource", "scripts"):
         for path in sorted((ROOT / folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 digest.update(str(path.relative_to(ROOT)).encode())

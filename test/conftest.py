@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from clipseg_ros.ros.domains import claim_domain
+from clipseg_ros.demo.domains import claim_domain
 
 ROOT = Path(__file__).resolve().parent.parent
+pytest_plugins = ("ros_peers",)
 _kept = contextlib.ExitStack()
 
 

@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from clipseg_ros.cli import main
+from clipseg_ros.clipseg.cuda import OutOfMemoryError
 from clipseg_ros.commands import weights
 
 
 @pytest.mark.parametrize("error, status, sentence", [
     (ValueError("this is wrong"), 1, "clipseg weights: this is wrong\n"),
-    (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), 1,
+    (OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), 1,
      "clipseg weights: the GPU's memory does not suffice; --device cpu does without it\n"),
     (KeyboardInterrupt(), 130, "clipseg weights: interrupted\n"),
 ])

@@ -34,6 +34,33 @@ def test_versions_and_licence_agree():
     assert "Version 2.0, January 2004" in (ROOT / "LICENSE").read_text()
 
 
+def test_the_packages_of_ros_that_the_code_imports_are_asked_for():
+    manifest = ElementTree.parse(ROOT / "package.xml").getroot()
+    asked = {item.text for tag in ("depend", "exec_depend") for item in manifest.findall(tag)}
+    imports = {name for path in (ROOT / "clipseg_ros").rglob("*.py")
+               for name in re.findall(r"^ *(?:from|import) (\w+)", path.read_text(), re.MULTILINE)}
+    ros = {name for name in imports if name.endswith("_msgs") or name in ("rclpy", "cv_bridge", "std_srvs")}
+    # vision_msgs stays a choice: an output that is off by default needs it.
+    assert {"cv_bridge", "rclpy", "sensor_msgs"} <= ros - {"vision_msgs"} <= asked
+
+
+def test_the_index_has_one_marker_and_it_is_ours():
+    assert (ROOT / "resource" / "clipseg_ros").read_text() == ""
+    rules = re.sub(r"(?m)^#.*\n", "", (ROOT / "CMakeLists.txt").read_text())
+    marker = re.search(r"install\(FILES resource/\$\{PROJECT_NAME\}\s+"
+                       r"DESTINATION share/ament_index/resource_index/packages\s+\)", rules)
+    assert marker.start() > rules.index("ament_package()"), "of two rules for one file the later one wins"
+    assert "ament_index_register_" not in rules, "it would be a second one, which CMake refuses"
+
+
+@pytest.mark.ros
+def test_ament_finds_the_package():
+    index = pytest.importorskip("ament_index_python")
+    content, prefix = index.get_resource("packages", "clipseg_ros")
+    assert content == (ROOT / "resource" / "clipseg_ros").read_text()
+    assert (Path(prefix) / "share" / "clipseg_ros" / "package.xml").is_file()
+
+
 def test_every_interface_is_built():
     files = {f"{path.parent.name}/{path.name}" for path in (*ROOT.glob("msg/*.msg"), *ROOT.glob("srv/*.srv"))}
     assert set(re.findall(r'"((?:msg|srv)/\w+\.\w+)"', (ROOT / "CMakeLists.txt").read_text())) == files
@@ -74,7 +101,7 @@ def test_every_version_is_pinned():
 def test_the_parameter_file_has_every_parameter_at_its_default():
     yaml = pytest.importorskip("yaml")
     pytest.importorskip("rclpy")
-    from clipseg_ros.ros.parameters import SPECS
+    from clipseg_ros.ros.settings import SPECS
 
     content = yaml.safe_load((ROOT / "config" / "clipseg.yaml").read_text())
     assert content["/**"]["ros__parameters"] == {name: spec.default for name, spec in SPECS.items()}

@@ -25,7 +25,7 @@ def table(heading: str) -> dict[str, list[str]]:
 
 def test_parameters_are_those_of_the_node() -> None:
     pytest.importorskip("rclpy")
-    from clipseg_ros.ros.parameters import SPECS
+    from clipseg_ros.ros.settings import SPECS
 
     rows = table("parameter")
     assert set(rows) == set(SPECS)
@@ -43,15 +43,17 @@ def test_parameters_are_those_of_the_node() -> None:
 def test_topics_and_services_are_those_of_the_node() -> None:
     rclpy = pytest.importorskip("rclpy")
     pytest.importorskip("clipseg_ros.srv")
-    from clipseg_ros.ros import detections
+    from rclpy.lifecycle import TransitionCallbackReturn
+
     from clipseg_ros.ros.node import ClipsegNode
+    from clipseg_ros.ros.outputs import detections
 
     rclpy.init()
     try:
         node = ClipsegNode(parameter_overrides=[
             rclpy.parameter.Parameter("autostart", value=False), rclpy.parameter.Parameter("weights", value="untrained")])
         try:
-            assert node.trigger_configure() and node.trigger_activate()
+            assert [node.trigger_configure(), node.trigger_activate()] == [TransitionCallbackReturn.SUCCESS] * 2
             for heading, found in (
                 ("subscribed", node.get_subscriber_names_and_types_by_node("clipseg", "/")),
                 ("published", node.get_publisher_names_and_types_by_node("clipseg", "/")),
@@ -91,7 +93,7 @@ def test_nothing_is_left_to_fill_in() -> None:
 
 def test_sentences_that_troubleshooting_quotes_are_those_of_the_code() -> None:
     code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "clipseg_ros").rglob("*.py"))
-    code = code.replace("{segmenter.name!r}", "'demo'")
+    code = code.replace("{self.name!r}", "'demo'")
     quoted = [quote for symptom in table("symptom") for quote in re.findall(r'"([^"]+)"', symptom)]
     assert quoted
     for quote in quoted:

@@ -11,13 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clipseg_ros.clipseg import onednn
+from clipseg_ros.clipseg.cpu import packed
 from clipseg_ros.clipseg.model import CLIPSeg, ImageFeatures, with_positions
 from clipseg_ros.clipseg.preprocessing import normalise, squash
-
-
-PROMPTS_AT_ONCE = 8
-"""Of more prompts a CPU computes so many at a time: their hidden layers stay in its cache, and memory does not grow."""
 
 
 class Backend(Protocol):
@@ -52,10 +48,10 @@ class TorchBackend(Backend):
 
     def decode(self, features: ImageFeatures, embeddings: Tensor) -> Tensor:
         """As `Backend`; the logits are on the network's device."""
-        return in_turns(lambda some: self._model.decode(features, some).float(), embeddings)
+        return self._model.decode(features, embeddings).float()
 
 
-def in_turns(decode: Callable[[Tensor], Tensor], embeddings: Tensor, at_once: int = PROMPTS_AT_ONCE) -> Tensor:
+def in_turns(decode: Callable[[Tensor], Tensor], embeddings: Tensor, at_once: int) -> Tensor:
     """Logits (B, P, h, w) of prompts (P, D), of which `decode` gets `at_once` at a time."""
     return joined([decode(some) for some in embeddings.split(at_once)], dim=1)
 
@@ -89,6 +85,6 @@ def place(model: CLIPSeg, device: torch.device, precision: torch.dtype) -> CLIPS
     if precision == torch.float16:
         model, precision = copy.deepcopy(model).half(), torch.float32
     model = model.to(device=device, dtype=torch.float32).eval()
-    if onednn.is_available(precision):
-        return onednn.pack(model, precision)
+    if packed.is_available(precision):
+        return packed.pack(model, precision)
     return model if precision == torch.float32 else copy.deepcopy(model).to(precision)

@@ -18,8 +18,8 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 HIDDEN_BYTES = 32 * 1024 * 1024
-"""Largest activation of the decoder on a CPU. The C library returns larger blocks to the system after use, so
-that each use fetches them anew and a prompt costs 1.3 to 1.6 times as much."""
+"""Largest activation of the decoder on a CPU, which decides how many prompts are decoded at once. The C library returns
+larger blocks to the system after use, so that each use fetches them anew and a prompt costs 1.3 to 1.6 times as much."""
 
 
 @dataclass(frozen=True)
@@ -198,17 +198,16 @@ class CLIPSeg(nn.Module):
             rows, cols = features.grid
             shape = (features.activations[0].shape[0], 0, rows * self.patch_size, cols * self.patch_size)
             return features.activations[0].new_empty(shape)
-        parts = embeddings.split(self._prompts_at_once(features), dim=-2)
-        return torch.cat([self.decoder(features.activations, features.grid, part) for part in parts], dim=1)
-
-    def _prompts_at_once(self, features: ImageFeatures) -> int:
-        """Number of prompts whose feed-forward activations fit in `HIDDEN_BYTES`; no limit without a gain."""
         activation = features.activations[0]
         if activation.device.type != "cpu" or torch.is_grad_enabled():
-            return torch.iinfo(torch.int64).max
-        batch, tokens, _ = activation.shape
-        prompt_bytes = batch * tokens * self.config.decoder_intermediate * activation.element_size()
-        return max(1, HIDDEN_BYTES // prompt_bytes)
+            return self.decoder(features.activations, features.grid, embeddings)
+        parts = embeddings.split(self.prompts_at_once(features.grid, len(activation), activation.element_size()), dim=-2)
+        return torch.cat([self.decoder(features.activations, features.grid, part) for part in parts], dim=1)
+
+    def prompts_at_once(self, grid: tuple[int, int], images: int = 1, bytes_per_number: int = 4) -> int:
+        """Number of prompts, at least 1, whose feed-forward activations fit in `HIDDEN_BYTES`."""
+        tokens = 1 + grid[0] * grid[1]
+        return max(1, HIDDEN_BYTES // (images * tokens * self.config.decoder_intermediate * bytes_per_number))
 
     def _embed_patches(self, pixels: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """Return the first block's input (B, 1 + rows * cols, width) and the grid (rows, cols)."""

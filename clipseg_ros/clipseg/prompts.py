@@ -31,6 +31,9 @@ TEMPLATES = (
 MEAN_COLOUR = (0.485, 0.456, 0.406)
 """ImageNet's mean, RGB in [0, 1]: what the published networks see as zero."""
 
+LONGEST_TEXT = 1000
+"""Characters that a text may have. CLIP reads 77 tokens; no text that fits comes near this."""
+
 
 @dataclass(frozen=True, eq=False)
 class Prompt:
@@ -50,8 +53,8 @@ class Prompt:
         Phrasings with one `{}` each for the text, such as `TEMPLATES`; their embeddings are averaged. Empty: the text
         as it is.
 
-    Raises ValueError for an empty text, control characters, a picture or mask of the wrong type or shape, an empty
-    mask, a weight outside [0, 1], or neither text nor picture.
+    Raises ValueError for an empty text, one longer than `LONGEST_TEXT`, control characters, a picture or mask of the
+    wrong type or shape, an empty mask, a weight outside [0, 1], or neither text nor picture.
     """
 
     text: str | None = None
@@ -188,6 +191,9 @@ def _pad_to_square(picture: np.ndarray, colour: np.ndarray) -> np.ndarray:
 def _check_text(text: str) -> None:
     if not isinstance(text, str):
         raise ValueError(f"the text of the prompt is a {type(text).__name__}; a str is needed")
+    if len(text) > LONGEST_TEXT:
+        start = text[:60] + "..."
+        raise ValueError(f"the prompt {start!r} has {len(text)} characters; at most {LONGEST_TEXT} are taken")
     if not text.strip():
         raise ValueError("the text of the prompt is empty; it needs at least one word")
     bad = next((char for char in text if unicodedata.category(char) in ("Cc", "Cs")), None)

@@ -16,20 +16,21 @@ import torch
 from torch import Tensor
 
 from clipseg_ros.clipseg.backend import Backend, TorchBackend, input_pixels, pick_side, place
-from clipseg_ros.clipseg.device import Setting, settle
-from clipseg_ros.clipseg.gpu import GpuBackend
-from clipseg_ros.clipseg.maps import to_levels, to_probabilities
+from clipseg_ros.clipseg.cuda.backend import GpuBackend
+from clipseg_ros.clipseg.logits import LEVELS, first_level, to_levels, to_probabilities
 from clipseg_ros.clipseg.model import CLIPSeg, ImageFeatures
+from clipseg_ros.clipseg.onnx.runtimes import require
 from clipseg_ros.clipseg.preprocessing import check_image
 from clipseg_ros.clipseg.prompts import Prompt, as_prompts, engineer_visual_prompt
-from clipseg_ros.clipseg.runtimes import require
+from clipseg_ros.clipseg.setting import Setting, settle
 from clipseg_ros.clipseg.tokenizer import Tokenizer
 from clipseg_ros.clipseg.unchanged import UnchangedScene
+from clipseg_ros.perception.maps import Maps
 
 Prompts = Union[str, Prompt, Iterable[Union[str, Prompt]]]
 
 PROMPTS_KEPT = 512
-CAMERAS_KEPT = 8
+FRAMES_KEPT = 8
 
 _log = logging.getLogger(__name__)
 
@@ -37,8 +38,8 @@ _log = logging.getLogger(__name__)
 class Segmenter:
     """Finds prompts in pictures.
 
-    It embeds a prompt once (the last 512 are kept) and encodes a frame once (the last one of each of 8 cameras is
-    kept), so a new prompt on a frame already seen costs one pass of the small decoder. Frames of several cameras are
+    It embeds a prompt once (the last 512 are kept) and encodes a frame once (each camera's last one is kept, of
+    `frames_kept` cameras), so a new prompt on a frame already seen costs one pass of the small decoder. Frames of several cameras are
     encoded as one batch. Calls from several threads take turns.
 
     Parameters
@@ -64,6 +65,8 @@ class Segmenter:
     unchanged :
         When the features of a camera's last encoded frame are used again for one that looks the same; by default only
         for one that equals it pixel by pixel.
+    frames_kept :
+        Of so many cameras, those seen last, the encoded frame is kept.
     name, trained :
         What was loaded, for people; an untrained network finds nothing.
     progress :
@@ -82,6 +85,7 @@ class Segmenter:
         backend: str = "torch",
         input_size: int = 0,
         unchanged: UnchangedScene | None = None,
+        frames_kept: int = FRAMES_KEPT,
         name: str = "custom",
         trained: bool = True,
         progress: Callable[[str], None] | None = None,
@@ -90,6 +94,7 @@ class Segmenter:
         self._side = pick_side(model, input_size)
         self._model, self._backend = _prepare(model, self._setting, self._side, progress or _log.info)
         self._unchanged = unchanged
+        self._frames_kept = frames_kept
         self._tokenizer = tokenizer or Tokenizer(model.context_length, model.config.token_ids)
         self._name = name
         self._trained = trained
@@ -107,6 +112,7 @@ class Segmenter:
         backend: str = "torch",
         input_size: int = 0,
         unchanged: UnchangedScene | None = None,
+        frames_kept: int = FRAMES_KEPT,
         allow_download: bool = False,
         progress: Callable[[str], None] | None = None,
     ) -> Segmenter:
@@ -116,14 +122,14 @@ class Segmenter:
         `clipseg weights list` shows; only with `allow_download` are they fetched from the network. The rest is as for
         the class. Raises ValueError (CheckpointError among them), OSError and ImportError, each with one sentence.
         """
-        from clipseg_ros.clipseg.checkpoints import load_checkpoint
+        from clipseg_ros.clipseg.weights.checkpoints import load_checkpoint
 
         setting = settle(backend, device, precision)
         if backend != "torch":
             require(backend, setting.precision)
         checkpoint = load_checkpoint(weights, allow_download=allow_download)
-        return cls(checkpoint.model, input_size=input_size, unchanged=unchanged, name=checkpoint.name,
-                   trained=checkpoint.trained, progress=progress, **setting._asdict())
+        return cls(checkpoint.model, input_size=input_size, unchanged=unchanged, frames_kept=frames_kept,
+                   name=checkpoint.name, trained=checkpoint.trained, progress=progress, **setting._asdict())
 
     @property
     def name(self) -> str:
@@ -186,22 +192,26 @@ class Segmenter:
             maps = to_probabilities(logits, [one.shape[:2] for one in images])
         return maps if isinstance(image, (list, tuple)) else maps[0]
 
-    def levels(
+    def maps(
         self, images: Sequence[np.ndarray], prompts: Prompts, thresholds: Sequence[float], *,
-        camera: str | Sequence[str] = ""
-    ) -> list[np.ndarray]:
-        """The probabilities in steps of 1 / 255, a quarter of the bytes to fetch from a GPU and to work on.
+        camera: str | Sequence[str] = "", exact: bool = True
+    ) -> list[Maps]:
+        """What `segment` finds, each image's probabilities with the thresholds from which on a pixel is meant.
 
-        Takes what `segment` takes, and a threshold in (0, 1) for each prompt. Returns (n_prompts, H, W) uint8 for each
-        image, as `maps.to_levels`: a pixel reaches its prompt's threshold from `maps.first_level` on.
+        Takes a list of images and what `segment` takes besides, and a threshold in (0, 1) for each prompt. Unless it
+        has to be `exact`, a GPU answers in steps of 1 / 255, which are a quarter of the bytes to fetch and to work on;
+        each pixel is on the right side of its threshold all the same.
         """
-        prompts = as_prompts(prompts)
+        prompts, sizes = as_prompts(prompts), [one.shape[:2] for one in images]
         if len(thresholds) != len(prompts):
             raise ValueError(f"there are {len(prompts)} prompts but {len(thresholds)} thresholds; "
                              "each prompt needs one")
         with self._lock, torch.inference_mode():
-            logits = self._decode(images, prompts, camera)
-            return to_levels(logits, [one.shape[:2] for one in images], thresholds)
+            logits = self._decode(list(images), prompts, camera)
+            if exact or self.device.type != "cuda":
+                return [Maps(values, tuple(thresholds)) for values in to_probabilities(logits, sizes)]
+            return [Maps(values, tuple(map(first_level, thresholds)), LEVELS)
+                    for values in to_levels(logits, sizes, thresholds)]
 
     def logits(
         self, image: np.ndarray | Sequence[np.ndarray], prompts: Prompts, *, camera: str | Sequence[str] = ""
@@ -225,20 +235,29 @@ class Segmenter:
         text = Prompt.of(prompt).text
         return () if text is None else self._tokenizer.unknown_words(text)
 
-    def stage(self, images: Sequence[np.ndarray]) -> None:
+    def unknown_words_note(self, prompts: Prompts) -> str:
+        """A sentence that names the words of the prompts that the network has never seen; empty if it knows all."""
+        words = dict.fromkeys(word for prompt in as_prompts(prompts) for word in self.unknown_words(prompt))
+        if not words:
+            return ""
+        return (f"the weights {self.name!r} do not know {', '.join(map(repr, words))}; "
+                "what they find for it means little")
+
+    def stage(self, images: Iterable[np.ndarray]) -> None:
         """Start to copy images to the GPU that are segmented next, while the network may still work on others.
 
-        They must not change until then. On a CPU nothing happens.
+        They must not change until then. On a CPU nothing happens, and `images` is not even looked at.
         """
-        for image in _as_list(list(images)):
-            self._backend.stage(image)
+        if self.device.type == "cuda":
+            for image in _as_list(list(images)):
+                self._backend.stage(image)
 
     def warm_up(self, cameras: int = 1) -> None:
         """Run one frame and one prompt, so that the first real frame is as fast as the others. Keeps nothing.
 
         On a GPU this also records the network for frames of up to so many cameras at once.
 
-        Raises ValueError where the weights overflow in this precision, torch.OutOfMemoryError where a GPU's memory
+        Raises ValueError where the weights overflow in this precision, cuda.OutOfMemoryError where a GPU's memory
         does not suffice for one frame and one prompt.
         """
         height, width = self.input_size
@@ -286,7 +305,7 @@ class Segmenter:
                 if self._unchanged is not None:
                     self._unchanged.encoded(cameras[index], frame)
         for camera, last in zip(cameras, known):
-            _remember(self._frames, camera, last, CAMERAS_KEPT)
+            _remember(self._frames, camera, last, self._frames_kept)
         return encoded if len(new) == len(images) else ImageFeatures.join([features for _, features in known])
 
     def _is_known(self, camera: str, last: np.ndarray, image: np.ndarray) -> bool:
@@ -341,7 +360,7 @@ def _prepare(
         if setting.device.type == "cuda":
             return placed, GpuBackend(placed, (side, side), progress=progress)
         return placed, TorchBackend(placed, (side, side))
-    from clipseg_ros.clipseg.exports import Exporter
+    from clipseg_ros.clipseg.onnx.cache import Exporter
 
     placed = place(model, setting.device, torch.float32)
     exporter = Exporter(model, side=side, backend=setting.backend, precision=setting.precision, progress=progress)

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from clipseg_ros.clipseg.cuda import OutOfMemoryError
 from clipseg_ros.clipseg.device import pick_device
 from clipseg_ros.clipseg.segmenter import Segmenter
 
@@ -35,7 +36,7 @@ def load_warm(
         raise ValueError(f"on_oom is {on_oom!r}; it must be one of {', '.join(ON_OOM)}")
     try:
         return _load(weights, cameras=cameras, progress=progress, **settings)
-    except torch.OutOfMemoryError:
+    except OutOfMemoryError:
         free = _free_memory(settings.get("device", "auto"))
         lack = f"the GPU's memory does not suffice for the weights {str(weights)!r} and one frame{free}"
     gc.collect()  # what was loaded so far, now that the exception does not hold it any more

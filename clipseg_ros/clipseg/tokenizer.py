@@ -10,6 +10,8 @@ import regex
 import torch
 from open_clip.tokenizer import SimpleTokenizer
 
+from clipseg_ros.clipseg.prompts import LONGEST_TEXT
+
 START_ID = 49406
 """BPE id of CLIP's start-of-text token."""
 
@@ -53,15 +55,10 @@ class Tokenizer:
         self.context_length = context_length
         self._new_ids = None if token_ids is None else _renumber(token_ids)
 
-    @property
-    def vocab_size(self) -> int:
-        """Number of ids that this tokenizer can produce: rows of the network's token embedding."""
-        return END_ID + 1 if self._new_ids is None else len(self._new_ids) + _RESERVED
-
     def __call__(self, texts: Sequence[str]) -> torch.Tensor:
         """Token ids of `texts`: (P, context_length) int64, zero after the end token.
 
-        Raises ValueError for a text without any token or with more than `context_length`.
+        Raises ValueError for a text without any token, with more than `context_length`, or longer than `LONGEST_TEXT`.
         """
         if isinstance(texts, str):
             raise ValueError(f"texts is the single string {_shorten(texts)}; a list of strings is needed")
@@ -74,7 +71,7 @@ class Tokenizer:
     def unknown_words(self, text: str) -> tuple[str, ...]:
         """Words of `text`, lower-cased and in order, of which the network knows some piece not at all.
 
-        Empty for an open vocabulary.
+        Empty for an open vocabulary. Raises ValueError for a text longer than `LONGEST_TEXT`.
         """
         if self._new_ids is None:
             return ()
@@ -108,6 +105,8 @@ def _renumber(token_ids: Sequence[int]) -> dict[int, int]:
 def _words(text: str) -> list[str]:
     if not isinstance(text, str):
         raise ValueError(f"a text prompt is a {type(text).__name__}; a str is needed")
+    if len(text) > LONGEST_TEXT:  # before any work: merging a word of 16 kB takes many seconds
+        raise ValueError(f"the text {_shorten(text)} has {len(text)} characters; at most {LONGEST_TEXT} are taken")
     return _WORD.findall(_clip_bpe().clean_fn(text))
 
 
@@ -115,7 +114,9 @@ def _words(text: str) -> list[str]:
 def _pieces(word: str) -> tuple[int, ...]:
     bpe = _clip_bpe()
     symbols = "".join(bpe.byte_encoder[byte] for byte in word.encode("utf-8"))
-    return tuple(bpe.encoder[piece] for piece in bpe.bpe(symbols).split(" "))
+    pieces = bpe.bpe(symbols).split(" ")
+    bpe.cache.pop(symbols, None)  # open_clip keeps every word for good; the cache of this function is bounded
+    return tuple(bpe.encoder[piece] for piece in pieces)
 
 
 def _shorten(text: str, limit: int = 60) -> str:

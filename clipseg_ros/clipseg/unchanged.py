@@ -10,22 +10,25 @@ import cv2
 import numpy as np
 
 SMALL = (32, 24)
-"""Columns and rows of the grey copies that are compared."""
+"""Columns and rows of the copies that are compared."""
 
 
 class UnchangedScene:
-    """Decides from small grey copies; the frame that was encoded last is what later ones are compared with.
+    """Decides from small copies; the frame that was encoded last is what later ones are compared with.
+
+    The largest difference decides, so that a small thing that appears is not lost in the mean of a large scene; a pixel
+    of a copy is the mean of its part of the frame, in which noise cancels out.
 
     Parameters
     ----------
-    difference : mean absolute difference of the grey copies, in levels of 0 to 255, up to which a scene is unchanged
+    difference : largest absolute difference of the copies, in levels of 0 to 255, up to which a scene is unchanged
     max_age : seconds after which a frame is encoded again, however little has changed
     cameras : those whose frames follow each other; None for all
 
     Raises ValueError for a negative difference or an age that is not positive.
     """
 
-    def __init__(self, *, difference: float = 1.0, max_age: float = 1.0, cameras: Collection[str] | None = None,
+    def __init__(self, *, difference: float = 2.0, max_age: float = 1.0, cameras: Collection[str] | None = None,
                  clock: Callable[[], float] = time.monotonic) -> None:
         if not difference >= 0:
             raise ValueError(f"the difference is {difference}; it must be 0 or more, in levels of 0 to 255")
@@ -45,14 +48,14 @@ class UnchangedScene:
         small, shape, encoded_at = known
         if shape != image.shape or self._clock() - encoded_at > self._max_age:
             return False
-        return float(cv2.absdiff(small, grey_copy(image)).mean()) <= self._difference
+        return float(cv2.absdiff(small, small_copy(image)).max()) <= self._difference
 
     def encoded(self, camera: str, image: np.ndarray) -> None:
         """Take note of a frame that was encoded."""
         if self._cameras is None or camera in self._cameras:
-            self._encoded[camera] = grey_copy(image), image.shape, self._clock()
+            self._encoded[camera] = small_copy(image), image.shape, self._clock()
 
 
-def grey_copy(image: np.ndarray) -> np.ndarray:
-    """(24, 32) uint8: the frame's brightness, each pixel the mean of its part."""
-    return cv2.cvtColor(cv2.resize(image, SMALL, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+def small_copy(image: np.ndarray) -> np.ndarray:
+    """(24, 32, 3) uint8: each pixel is the mean of its part of the frame."""
+    return cv2.resize(image, SMALL, interpolation=cv2.INTER_AREA)

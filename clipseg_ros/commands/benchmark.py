@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clipseg_ros.benchmarking.plan import Plan
+    from clipseg_ros.lab.benchmarking.plan import Plan
 
 HELP = "Measure this machine: its limit, the network's share of it, and the same with transformers and OpenVINO."
 
@@ -45,9 +45,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure as the arguments say and print the figures, or print the rows of a result; return 0."""
-    from clipseg_ros.benchmarking.plan import Plan
-    from clipseg_ros.benchmarking.results import header, read_result, to_rows, write_result
-    from clipseg_ros.benchmarking.table import to_text
+    from clipseg_ros.lab.benchmarking.plan import Plan
+    from clipseg_ros.lab.benchmarking.results import header, read_result, to_rows, write_result
+    from clipseg_ros.lab.benchmarking.table import to_text
 
     if args.row is not None:
         print("\n".join([*header(), *to_rows(read_result(args.row))]))
@@ -70,7 +70,7 @@ def measure(plan: Plan) -> dict[str, Any]:
     """What `run_suite` returns, with a progress bar on the error output if that is a terminal."""
     from tqdm import tqdm
 
-    from clipseg_ros.benchmarking.suite import run_suite
+    from clipseg_ros.lab.benchmarking.suite import run_suite
 
     # disable=None: no bar where the output is not a terminal
     with closing(tqdm(total=1, file=sys.stderr, bar_format="{percentage:3.0f}%|{bar}| {elapsed}  {desc}",

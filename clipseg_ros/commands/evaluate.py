@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from clipseg_ros.clipseg.segmenter import Segmenter
-    from clipseg_ros.evaluation.gallery import Gallery
-    from clipseg_ros.evaluation.pictures import Picture
-    from clipseg_ros.evaluation.run import Evaluation
+    from clipseg_ros.lab.evaluation.gallery import Gallery
+    from clipseg_ros.lab.evaluation.pictures import Picture
+    from clipseg_ros.lab.evaluation.run import Evaluation
 
 HELP = "Measure weights on a folder of pictures, masks and phrases, or on the simulated home."
 
@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     network.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 ... (default: auto)")
     network.add_argument("--allow-download", action="store_true", help="fetch published weights if missing")
     answer = parser.add_argument_group("what comes out")
-    answer.add_argument("--threshold", type=float, default=0.5, metavar="T", help="above it is found (0.5)")
+    answer.add_argument("--threshold", type=float, default=0.5, metavar="T", help="what reaches it is found (0.5)")
     answer.add_argument("--json", type=Path, metavar="OUT", help="write figures, curves and every case")
     answer.add_argument("--csv", type=Path, metavar="OUT", help="write a row of figures per type of prompt")
     answer.add_argument("--report", type=Path, metavar="DIR", help="write DIR/index.html, with pictures")
@@ -40,10 +40,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate as the arguments say, print a table, write what was asked for; return 0."""
     from clipseg_ros.clipseg.segmenter import Segmenter
-    from clipseg_ros.evaluation.gallery import Gallery
-    from clipseg_ros.evaluation.page import write_page
-    from clipseg_ros.evaluation.report import to_text, write_csv, write_json
-    from clipseg_ros.evaluation.segmentation import index_of
+    from clipseg_ros.lab.evaluation.gallery import Gallery
+    from clipseg_ros.lab.evaluation.page import write_page
+    from clipseg_ros.lab.evaluation.report import to_text, write_csv, write_json
+    from clipseg_ros.lab.evaluation.segmentation import index_of
 
     index_of(args.threshold)
     pictures, data = _pictures(args)
@@ -71,7 +71,7 @@ def _evaluate(
     """Evaluate with a progress bar; afterwards say which words the network does not know."""
     from tqdm import tqdm
 
-    from clipseg_ros.evaluation.run import evaluate
+    from clipseg_ros.lab.evaluation.run import evaluate
 
     unknown: set[str] = set()
 
@@ -92,12 +92,12 @@ def _evaluate(
 
 def _pictures(args: argparse.Namespace) -> tuple[Iterable[Picture], str]:
     """Return the pictures that the arguments mean, and a name for them."""
-    from clipseg_ros.evaluation.pictures import FolderPictures
+    from clipseg_ros.lab.evaluation.pictures import FolderPictures
 
     if args.data is not None:
         if args.seed or args.held_out:
             raise ValueError("--seed and --held-out choose simulated scenes; leave them out with --data.")
         return FolderPictures(args.data, limit=args.limit, alpha=True), str(args.data)
-    from clipseg_ros.evaluation.simulated import simulated_home
+    from clipseg_ros.lab.evaluation.simulated import simulated_home
 
     return simulated_home(args.limit, seed=args.seed, held_out=args.held_out)

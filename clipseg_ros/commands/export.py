@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-    from clipseg_ros.clipseg.device import Setting
+    from clipseg_ros.clipseg.setting import Setting
 
 _PICTURES = (".png", ".jpg", ".jpeg")
 
@@ -38,10 +38,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Export as the arguments say and print what was written; return 0."""
     from clipseg_ros.clipseg.backend import pick_side
-    from clipseg_ros.clipseg.checkpoints import load_checkpoint
-    from clipseg_ros.clipseg.device import settle
-    from clipseg_ros.clipseg.exports import Exporter
-    from clipseg_ros.clipseg.runtimes import require
+    from clipseg_ros.clipseg.onnx.cache import Exporter
+    from clipseg_ros.clipseg.onnx.runtimes import require
+    from clipseg_ros.clipseg.setting import settle
+    from clipseg_ros.clipseg.weights.checkpoints import load_checkpoint
 
     if args.backend == "torch":
         raise ValueError("the backend torch runs the network itself; it must be openvino or onnxruntime")
@@ -64,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _read_calibration(folder: Path, setting: Setting) -> list[np.ndarray]:
-    from clipseg_ros.clipseg.quantisation import CALIBRATED
-    from clipseg_ros.datasets.image_files import read_image
+    from clipseg_ros.clipseg.onnx.quantising import CALIBRATED
+    from clipseg_ros.lab.datasets.image_files import read_image
 
     if setting.precision != "int8" or setting.backend not in CALIBRATED:
         raise ValueError(f"--calibrate is for --precision int8 --backend {' or '.join(CALIBRATED)}; "
@@ -78,8 +78,8 @@ def _read_calibration(folder: Path, setting: Setting) -> list[np.ndarray]:
 
 def _installed(precision: str) -> str:
     """The first backend for that precision whose package is installed; the first of all where none is."""
-    from clipseg_ros.clipseg.device import BACKENDS
-    from clipseg_ros.clipseg.runtimes import require
+    from clipseg_ros.clipseg.onnx.runtimes import require
+    from clipseg_ros.clipseg.setting import BACKENDS
 
     able = [name for name, known in BACKENDS.items() if name != "torch" and precision in known]
     for name in able:

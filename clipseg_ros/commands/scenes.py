@@ -28,11 +28,11 @@ def run(args: argparse.Namespace) -> int:
     """Write the folder that the arguments describe; return 0."""
     from tqdm import tqdm
 
-    from clipseg_ros.datasets.folder import FolderWriter
-    from clipseg_ros.scenes import furniture, home
-    from clipseg_ros.scenes.export import write_scene
-    from clipseg_ros.scenes.stream import stream_scenes
-    from clipseg_ros.scenes.supports import Supports
+    from clipseg_ros.lab.datasets.folder import FolderWriter
+    from clipseg_ros.lab.scenes import furniture, home
+    from clipseg_ros.lab.scenes.export import write_scene
+    from clipseg_ros.lab.scenes.stream import stream_scenes
+    from clipseg_ros.lab.scenes.supports import Supports
 
     home.check_drawing()
     furniture.require()

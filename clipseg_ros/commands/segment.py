@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         args.usage_error("--visual-mask needs the --visual-prompt that it belongs to")
 
     from clipseg_ros.clipseg import Segmenter
-    from clipseg_ros.datasets.image_files import read_image
+    from clipseg_ros.lab.datasets.image_files import read_image
 
     overlays = _targets(args.overlay, args.pictures, option="-o", suffixes=_OVERLAY_SUFFIXES)
     arrays = _targets(args.npz, args.pictures, option="--npz", suffixes=(".npz",))
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
 def _prompts(args: argparse.Namespace) -> tuple[list[str], list[Prompt]]:
     """Names for people, and the prompts: the texts in their order, then the visual one as @NAME."""
     from clipseg_ros.clipseg import Prompt
-    from clipseg_ros.datasets.image_files import read_image, read_mask
+    from clipseg_ros.lab.datasets.image_files import read_image, read_mask
 
     names, prompts = list(args.prompt), [Prompt(text) for text in args.prompt]
     if args.visual_prompt is not None:
@@ -134,7 +134,7 @@ def _store(path: Path, names: Sequence[str], logits: np.ndarray, probabilities: 
 def _draw(
     path: Path, image: np.ndarray, probabilities: np.ndarray, threshold: float, names: Sequence[str]
 ) -> None:
-    from clipseg_ros.datasets.image_files import write_image
+    from clipseg_ros.lab.datasets.image_files import write_image
     from clipseg_ros.perception.overlay import draw_overlay
 
     picture = draw_overlay(image, probabilities, [threshold] * len(names), names)

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from clipseg_ros.clipseg import hub
+    from clipseg_ros.clipseg.weights import hub
 
     rows = [("NAME", "SIZE", "REVISION", "SHA-256", "CACHED", "LICENCE"), *_local_rows()]
     for release in (*hub.RELEASES, hub.BACKBONE):
@@ -79,7 +79,7 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _local_rows() -> list[tuple[str, ...]]:
-    from clipseg_ros.clipseg.checkpoints import DEMO_FILE
+    from clipseg_ros.clipseg.weights.checkpoints import DEMO_FILE
 
     bundled = DEMO_FILE.is_file()
     size = _megabytes(DEMO_FILE.stat().st_size) if bundled else "-"
@@ -95,7 +95,7 @@ def _megabytes(size: int | None) -> str:
 
 def _release(name: str):
     """The release called `name`, the CLIP backbone included; raise ValueError for other names."""
-    from clipseg_ros.clipseg import hub
+    from clipseg_ros.clipseg.weights import hub
 
     release = hub.BACKBONE if name in (*hub.BACKBONE.names, hub.BACKBONE.repo) else hub.find_release(name)
     if release is None:
@@ -108,7 +108,7 @@ def _release(name: str):
 
 
 def _download(args: argparse.Namespace) -> int:
-    from clipseg_ros.clipseg import hub
+    from clipseg_ros.clipseg.weights import hub
 
     for name, release in [(name, _release(name)) for name in args.name]:
         directory = hub.download(release, cache_dir=args.cache_dir)
@@ -117,7 +117,7 @@ def _download(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from clipseg_ros.clipseg import hub
+    from clipseg_ros.clipseg.weights import hub
 
     path = Path(args.target).expanduser() if args.target else None
     if path is not None and path.exists():
@@ -145,7 +145,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _verify_cached(release, file: Path) -> int:
-    from clipseg_ros.clipseg import hub
+    from clipseg_ros.clipseg.weights import hub
 
     expected = hub.expected_hash(release, file)
     if expected is None:
@@ -162,7 +162,7 @@ def _verify_cached(release, file: Path) -> int:
 
 
 def _verify_path(file: Path, expected: str | None) -> int:
-    from clipseg_ros.clipseg import hub
+    from clipseg_ros.clipseg.weights import hub
 
     found = hub.hash_file(file)
     if expected is not None:
@@ -185,7 +185,7 @@ def _report(file: Path, digest: str, verdict: str, *, good: bool) -> int:
 
 
 def _convert(args: argparse.Namespace) -> int:
-    from clipseg_ros.clipseg.checkpoints import load_checkpoint
+    from clipseg_ros.clipseg.weights.checkpoints import load_checkpoint
 
     _check_output(args.output)
     _save(load_checkpoint(args.weights, backbone=args.backbone), args)
@@ -193,8 +193,8 @@ def _convert(args: argparse.Namespace) -> int:
 
 
 def _average(args: argparse.Namespace) -> int:
-    from clipseg_ros.clipseg.checkpoints import load_checkpoint
-    from clipseg_ros.training.averaging import average_into
+    from clipseg_ros.clipseg.weights.checkpoints import load_checkpoint
+    from clipseg_ros.lab.training.averaging import average_into
 
     _check_output(args.output)
     checkpoint = load_checkpoint(args.weights)
@@ -209,7 +209,7 @@ def _check_output(path: Path) -> None:
 
 
 def _save(checkpoint, args: argparse.Namespace) -> None:
-    from clipseg_ros.clipseg.checkpoints import save_checkpoint
+    from clipseg_ros.clipseg.weights.checkpoints import save_checkpoint
 
     save_checkpoint(
         checkpoint.model,

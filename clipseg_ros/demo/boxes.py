@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from clipseg_ros.msg import SegmentedObject
-from clipseg_ros.ros.pose_messages import to_transform
+from clipseg_ros.ros.outputs.poses import to_transform
 
 AXES = ((229, 57, 53), (67, 160, 71), (30, 136, 229))
 """RGB of the x, y and z axis, as RViz has them."""

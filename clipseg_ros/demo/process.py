@@ -3,39 +3,55 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 
 class NodeProcess:
-    """A context in which `clipseg_node` runs; its words go to a file, which is kept when something went wrong.
+    """A `clipseg_node` whose words go to a file; as a context it runs, and the file is kept if something goes wrong.
 
     Parameters
     ----------
     parameters : of the node, by name
     remappings : topics of the node, from -> to
+    namespace : of the node and its topics
+    log : the file; by default a temporary one
+    environment : what the process gets beside its surroundings
     """
 
-    def __init__(self, parameters: dict[str, Any], *, remappings: dict[str, str] | None = None) -> None:
-        self._command = [sys.executable, "-m", "clipseg_ros.ros.node", *ros_arguments(parameters, remappings or {})]
-        handle = tempfile.NamedTemporaryFile("wb", prefix="clipseg_node_", suffix=".log", delete=False)
-        self.log = Path(handle.name)
-        self._output = handle
+    def __init__(self, parameters: Mapping[str, Any], *, remappings: Mapping[str, str] | None = None,
+                 namespace: str = "/", log: Path | None = None, environment: Mapping[str, str] | None = None) -> None:
+        self._command = [sys.executable, "-m", "clipseg_ros.ros.node",
+                         *ros_arguments(parameters, {"__ns": namespace, **(remappings or {})})]
+        self._environment = {**os.environ, **(environment or {})}
+        self.log_file = log or Path(tempfile.mkstemp(prefix="clipseg_node_", suffix=".log")[1])
         self._process: subprocess.Popen | None = None
 
     def __enter__(self) -> NodeProcess:
-        self._process = subprocess.Popen(self._command, stdout=self._output, stderr=subprocess.STDOUT)
-        return self
+        return self.start()
 
     def __exit__(self, kind: type | None, *_: object) -> None:
         self.stop()
         if kind is None:
-            self.log.unlink(missing_ok=True)
+            self.log_file.unlink(missing_ok=True)
+
+    def start(self) -> NodeProcess:
+        """Start the process and return at once."""
+        with self.log_file.open("wb") as output:
+            self._process = subprocess.Popen(self._command, stdout=output, stderr=subprocess.STDOUT,
+                                             env=self._environment)
+        return self
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
 
     @property
     def ended(self) -> bool:
@@ -43,26 +59,31 @@ class NodeProcess:
         return self._process is None or self._process.poll() is not None
 
     @property
+    def log(self) -> str:
+        """All that the node has said so far."""
+        return self.log_file.read_text(errors="replace")
+
+    @property
     def last_words(self) -> str:
         """The last complaint in the node's log, or its last line."""
-        lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
+        lines = [line for line in self.log.splitlines() if line.strip()]
         complaints = [line for line in lines if "[ERROR]" in line or "[FATAL]" in line or "Error:" in line]
         return (complaints or lines or ["it said nothing"])[-1].strip()
 
-    def stop(self, *, patience: float = 20.0) -> None:
-        """Ask the node to end, and make it end after `patience` seconds."""
-        for request in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+    def stop(self, request: signal.Signals = signal.SIGINT, *, patience: float = 20.0) -> int:
+        """Ask the node to end, make it end after `patience` seconds, and return its exit status."""
+        for step in (request, signal.SIGTERM, signal.SIGKILL):
             if self.ended:
                 break
-            self._process.send_signal(request)
+            self._process.send_signal(step)
             try:
                 self._process.wait(patience)
             except subprocess.TimeoutExpired:
                 continue
-        self._output.close()
+        return self._process.wait()
 
 
-def ros_arguments(parameters: dict[str, Any], remappings: dict[str, str]) -> Sequence[str]:
+def ros_arguments(parameters: Mapping[str, Any], remappings: Mapping[str, str]) -> Sequence[str]:
     """What follows an executable on its command line to set parameters and topics."""
     arguments = ["--ros-args"]
     for name, value in parameters.items():

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clipseg_ros.scenes.scene import Scene, SceneObject
-from clipseg_ros.scenes.vocabulary import AFFORDANCES, CATEGORIES, COLOURS
+from clipseg_ros.lab.scenes.scene import Scene, SceneObject
+from clipseg_ros.lab.scenes.vocabulary import AFFORDANCES, CATEGORIES, COLOURS
 
 WANTED = ("something to sit on", "the red cup")
 SPARE = (

@@ -15,22 +15,23 @@ from statistics import median
 import cv2
 import numpy as np
 import rclpy
+import rclpy.logging
 from rclpy.executors import ExternalShutdownException
 
-from clipseg_ros.clipseg import hub
-from clipseg_ros.clipseg.checkpoints import DEMO_FILE
+from clipseg_ros.clipseg.weights import hub
+from clipseg_ros.clipseg.weights.checkpoints import DEMO_FILE
 from clipseg_ros.demo.boxes import draw_boxes
+from clipseg_ros.demo.domains import claim_domain
 from clipseg_ros.demo.picture import grid
-from clipseg_ros.demo.player import Player
 from clipseg_ros.demo.process import NodeProcess
 from clipseg_ros.demo.prompts import Task, plan
+from clipseg_ros.demo.scene_camera import SceneCamera, filming
 from clipseg_ros.demo.table import Row, intersection_over_union, table
 from clipseg_ros.demo.visitor import Result, Visitor
-from clipseg_ros.ros.domains import claim_domain
-from clipseg_ros.ros.messages import image_to_mask
+from clipseg_ros.lab.scenes.recorded import load_recorded
+from clipseg_ros.lab.scenes.scene import Scene
+from clipseg_ros.ros.inputs.images import image_to_mask
 from clipseg_ros.ros.middleware import prefer_large_images
-from clipseg_ros.scenes.recorded import load_recorded
-from clipseg_ros.scenes.scene import Scene
 
 CAMERA = "/camera"
 FRAMES = 5
@@ -82,13 +83,14 @@ def run(options: argparse.Namespace, stack: contextlib.ExitStack) -> None:
     node = rclpy.create_node("clipseg_demo")
     stack.callback(node.destroy_node)
     visitor = Visitor(node, check=lambda: check_node(process))
-    player = stack.enter_context(Player(node, CAMERA))
-    player.show(scenes[0])
+    rclpy.logging.set_logger_level(f"{CAMERA.strip('/')}.scene_camera", rclpy.logging.LoggingSeverity.WARN)
+    camera = stack.enter_context(filming(namespace=CAMERA, parameters={
+        "dwell": 0.0, "noise": 0.0, "depth_noise": 0.0, "depth_dropout": 0.0}))
     visitor.wait(lambda: node.count_subscribers(f"{CAMERA}/image") > 0, "the node", seconds=START_SECONDS)
     say(f"the node is active; playing recorded scenes to {CAMERA}/image, {CAMERA}/depth and {CAMERA}/camera_info")
-    findings = [find(task, scenes[task.scene], player, visitor) for task in plan(scenes)]
+    findings = [find(task, camera, visitor) for task in plan(scenes)]
     report(findings, scenes, trained=weights != "untrained")
-    ask_all(findings[-1][0], scenes, player, visitor)
+    ask_all(findings[-1][0], scenes, camera, visitor)
     write_picture(options.output, findings, scenes)
 
 
@@ -126,12 +128,12 @@ def isolate(stack: contextlib.ExitStack) -> None:
 def check_node(process: NodeProcess) -> None:
     """DemoError when the node has ended or could not be configured."""
     if process.ended or "cannot be configured" in process.last_words:
-        raise DemoError(f"the node does not run: {process.last_words} (all of its log: {process.log})")
+        raise DemoError(f"the node does not run: {process.last_words} (all of its log: {process.log_file})")
 
 
-def find(task: Task, scene: Scene, player: Player, visitor: Visitor) -> tuple[Task, Row, Result]:
+def find(task: Task, camera: SceneCamera, visitor: Visitor) -> tuple[Task, Row, Result]:
     """One prompt on one scene, as the node's topics answer it."""
-    player.show(scene)
+    camera.show(task.scene)
     say(f"/clipseg/prompt <- {task.text!r}")
     results = visitor.look_for(task.text, frames=FRAMES)
     # On a busy machine a depth image may be lost on the way.
@@ -161,10 +163,10 @@ def report(findings: Sequence[tuple[Task, Row, Result]], scenes: Sequence[Scene]
         say("The network is UNTRAINED: these scores and regions mean nothing.")
 
 
-def ask_all(last: Task, scenes: Sequence[Scene], player: Player, visitor: Visitor) -> None:
+def ask_all(last: Task, scenes: Sequence[Scene], camera: SceneCamera, visitor: Visitor) -> None:
     """All prompts at once through the service, on the scene that is shown."""
     texts = [task.text for task in plan(scenes)]
-    player.show(scenes[last.scene])
+    camera.show(last.scene)
     answer = visitor.ask(texts)
     if not answer.success:
         raise DemoError(f"/clipseg/segment refused: {answer.message}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clipseg_ros.perception.surface import masked_mean
-from clipseg_ros.perception.transforms import Transform, matrices_to_quaternions, multiply_quaternions
+from clipseg_ros.perception.transforms import Transform, matrices_to_quaternions
 
 _NEAR = 1 / 3
 """Share of the points, those nearest to the position, that decide the normal."""
@@ -84,8 +84,8 @@ def estimate_poses(points: np.ndarray, kept: np.ndarray, positions: np.ndarray |
 
 def moved(pose: Pose, transform: Transform) -> Pose:
     """The same pose in the frame that the transform leads to; the extent is along the pose's axes and stays."""
-    return Pose(transform.apply(pose.position[None])[0], multiply_quaternions(transform.rotation, pose.orientation),
-                pose.extent, transform.rotate_covariance(pose.covariance))
+    there = transform @ Transform(pose.position, pose.orientation)
+    return Pose(there.translation, there.rotation, pose.extent, transform.rotate_covariance(pose.covariance))
 
 
 def _moments(points: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

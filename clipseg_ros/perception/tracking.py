@@ -132,8 +132,8 @@ class Tracker:
         """The number of the object that each sighting is of.
 
         Numbers start at 1, are unique over all prompts, and are never given to another object. New ones follow the
-        order of `sightings`. A frame older than the one before (a recording that starts again) makes the tracker forget
-        its objects.
+        order of `sightings`. A frame out of order is taken for one of the newest moment; only one that is older than
+        what is remembered (a recording that starts again) makes the tracker forget its objects.
 
         Parameters
         ----------
@@ -151,9 +151,10 @@ class Tracker:
         """
         if not math.isfinite(stamp):
             raise ValueError(f"the stamp is {stamp}; it must be a finite number of seconds")
-        if stamp < self._newest:
+        if stamp < self._newest - self._memory:
             self.reset()
-        self._newest = stamp
+            self._newest = stamp
+        self._newest = stamp = max(stamp, self._newest)
         self._replace([track for track in self._tracks if stamp - track.stamp <= self._memory + _ROUNDING])
         found = self._recognise(stamp, sightings)
         new = [index for index in range(len(sightings)) if index not in found][:MOST_TRACKS - len(found)]

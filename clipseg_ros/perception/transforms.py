@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 _SHORTEST = 1e-9
 """A quaternion shorter than this has no direction left."""
-_SKEW = 1e-4
-"""Largest entry by which a matrix times its transpose may differ from the identity."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +57,11 @@ class Transform:
     @cached_property
     def matrix(self) -> np.ndarray:
         """(3, 3) float64: the rotation; its columns are the source's axes in the target."""
-        return quaternion_to_matrix(self.rotation)
+        return self._turn.as_matrix()
+
+    @cached_property
+    def _turn(self) -> Rotation:
+        return Rotation.from_quat(self.rotation)
 
     def apply(self, points: np.ndarray) -> np.ndarray:
         """(n, 3) float64: `points` in the target.
@@ -79,14 +82,13 @@ class Transform:
 
     def compose(self, other: Transform) -> Transform:
         """First `other`, then this one; also written `self @ other`."""
-        return Transform(self.apply(other.translation[None])[0],
-                         _unit(multiply_quaternions(self.rotation, other.rotation)))
+        return Transform(self.apply(other.translation[None])[0], (self._turn * other._turn).as_quat())
 
     __matmul__ = compose
 
     def inverse(self) -> Transform:
         """From the target back to the source."""
-        return Transform(-self.translation @ self.matrix, self.rotation * (-1.0, -1.0, -1.0, 1.0))
+        return Transform(-self.translation @ self.matrix, self._turn.inv().as_quat())
 
     def rotate_covariance(self, covariance: np.ndarray) -> np.ndarray:
         """(6, 6) float64: the covariance of a pose in the target, of one in the source.
@@ -111,60 +113,15 @@ class Transform:
         return both @ covariance @ both.T
 
 
-def quaternion_to_matrix(quaternion: Sequence[float] | np.ndarray) -> np.ndarray:
-    """(3, 3) float64 rotation matrix of a quaternion (4,) x y z w of any length but zero. ValueError for that one."""
-    x, y, z, w = _unit(quaternion).tolist()
-    return np.array([
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ])
-
-
-def matrix_to_quaternion(matrix: np.ndarray) -> np.ndarray:
-    """(4,) float64 unit quaternion x y z w with w >= 0 of a rotation matrix (3, 3).
+def matrices_to_quaternions(matrices: np.ndarray) -> np.ndarray:
+    """(n, 4) float64 unit quaternions x y z w with w >= 0 of (n, 3, 3) rotation matrices, which are not checked.
 
     Of the two quaternions of a rotation by exactly 180 degrees the one whose largest component is positive is taken.
-
-    Raises
-    ------
-    ValueError
-        If the matrix is no rotation: not orthonormal, a reflection, or not finite.
     """
-    matrix = np.asarray(matrix, np.float64)
-    if matrix.shape != (3, 3) or not _is_rotation(matrix):
-        raise ValueError(f"the matrix {matrix.tolist()} is no rotation; it must be (3, 3), with right-handed "
-                         "axes of unit length at right angles in its columns")
-    return matrices_to_quaternions(matrix[None])[0]
-
-
-def matrices_to_quaternions(matrices: np.ndarray) -> np.ndarray:
-    """(n, 4) float64 unit quaternions x y z w with w >= 0 of (n, 3, 3) rotation matrices, which are not checked."""
-    (a, b, c), (d, e, f), (g, h, i) = matrices.transpose(1, 2, 0)
-    # Each row is the quaternion times four times one of its components: the row of the largest one is divided by the
-    # largest number, which is at least 1 whatever the rotation.
-    rows = np.array([
-        [1 + a - e - i, b + d, c + g, h - f],
-        [b + d, 1 - a + e - i, f + h, c - g],
-        [c + g, f + h, 1 - a - e + i, d - b],
-        [h - f, c - g, d - b, 1 + a + e + i],
-    ]).transpose(2, 0, 1)
-    largest = np.diagonal(rows, axis1=1, axis2=2).argmax(axis=1)
-    quaternions = rows[np.arange(len(rows)), largest]
-    quaternions /= np.linalg.norm(quaternions, axis=1, keepdims=True)
+    if not len(matrices):
+        return np.zeros((0, 4))  # SciPy 1.8 takes no empty stack
+    quaternions = Rotation.from_matrix(matrices).as_quat()
     return np.where(quaternions[:, 3:] < 0, -quaternions, quaternions)
-
-
-def multiply_quaternions(left: Sequence[float] | np.ndarray, right: Sequence[float] | np.ndarray) -> np.ndarray:
-    """(4,) float64 x y z w: the rotation `right` followed by the rotation `left`, each (4,) x y z w."""
-    x, y, z, w = (float(number) for number in left)
-    p, q, r, s = (float(number) for number in right)
-    return np.array([
-        w * p + x * s + y * r - z * q,
-        w * q - x * r + y * s + z * p,
-        w * r + x * q - y * p + z * s,
-        w * s - x * p - y * q - z * r,
-    ])
 
 
 def _unit(quaternion: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -175,7 +132,3 @@ def _unit(quaternion: Sequence[float] | np.ndarray) -> np.ndarray:
         raise ValueError(f"the quaternion is {quaternion}; it must be four finite numbers x y z w, not all of them "
                          "zero")
     return quaternion / length
-
-
-def _is_rotation(matrix: np.ndarray) -> bool:
-    return np.abs(matrix @ matrix.T - np.eye(3)).max() <= _SKEW and np.linalg.det(matrix) > 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Warnings that are said once and then only now and again."""
+"""Sentences for people: warnings that are said once and then only now and again, and errors on one line."""
 from __future__ import annotations
 
 import re
@@ -45,3 +45,9 @@ class Reports:
                 self._said.clear()
             self._said[key] = now
         return True
+
+
+def sentence_of(error: Exception) -> str:
+    """What went wrong, on one line; the kind of error too where it is none that was foreseen."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, (ValueError, OSError, ImportError)) else f"{type(error).__name__}: {text}"

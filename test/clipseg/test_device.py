@@ -4,7 +4,8 @@
 import pytest
 import torch
 
-from clipseg_ros.clipseg.device import pick_device, pick_precision, settle
+from clipseg_ros.clipseg.device import pick_device, pick_precision
+from clipseg_ros.clipseg.setting import settle
 
 CPU = torch.device("cpu")
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 
-from clipseg_ros.clipseg.checkpoints import load_checkpoint
+from clipseg_ros.clipseg.weights.checkpoints import load_checkpoint
 
 transformers = pytest.importorskip("transformers")
 

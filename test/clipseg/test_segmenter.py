@@ -3,20 +3,21 @@
 
 import weakref
 from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from networks import reactive
 
-from clipseg_ros.clipseg import Prompt, Segmenter, onednn
-from clipseg_ros.clipseg.backend import PROMPTS_AT_ONCE
+from clipseg_ros.clipseg import Prompt, Segmenter
+from clipseg_ros.clipseg.cpu import packed
 from clipseg_ros.clipseg.model import SMALL, CLIPSeg
 from clipseg_ros.clipseg.preprocessing import normalise, squash
 from clipseg_ros.clipseg.prompts import engineer_visual_prompt
-from clipseg_ros.clipseg.segmenter import CAMERAS_KEPT
+from clipseg_ros.clipseg.segmenter import FRAMES_KEPT
 from clipseg_ros.clipseg.tokenizer import Tokenizer
-from networks import reactive
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -78,7 +79,7 @@ def by_hand(model, image, texts):
 @pytest.mark.parametrize(
     "prompts, count",
     [("mug", 1), (["mug"], 1), (["red mug", "cup"], 2), ([], 0), (Prompt("mug"), 1), (("mug", "mug"), 2),
-     ([f"thing {i}" for i in range(2 * PROMPTS_AT_ONCE + 1)], 2 * PROMPTS_AT_ONCE + 1)],
+     ([f"thing {i}" for i in range(17)], 17)],
 )
 def test_shapes(segmenter, prompts, count):
     probabilities = segmenter.segment(picture(), prompts)
@@ -124,8 +125,9 @@ def test_a_batch_equals_one_by_one(segmenter):
         np.testing.assert_allclose(segmenter.segment(alone, ["mug", "cup"]), batched, rtol=0, atol=1e-5)
 
 
-def test_many_prompts_equal_one_by_one(segmenter):
-    texts = [f"thing {i}" for i in range(PROMPTS_AT_ONCE + 2)]
+def test_many_prompts_equal_one_by_one(segmenter, monkeypatch):
+    monkeypatch.setattr("clipseg_ros.clipseg.model.HIDDEN_BYTES", 1)
+    texts = [f"thing {i}" for i in range(10)]
     together = segmenter.logits(picture(), texts)
     for text, logits in zip(texts, together):
         np.testing.assert_allclose(segmenter.logits(picture(), text)[0], logits, rtol=0, atol=1e-4)
@@ -150,10 +152,10 @@ def test_each_camera_has_its_own_frame(segmenter, calls):
     again = [segmenter.segment(left, "mug", camera="left"), segmenter.segment(right, "mug", camera="right")]
     assert calls["encode_image"] == 2
     np.testing.assert_array_equal(first, again)
-    for index in range(CAMERAS_KEPT):
+    for index in range(FRAMES_KEPT):
         segmenter.segment(left, "mug", camera=f"other {index}")
     segmenter.segment(left, "mug", camera="left")
-    assert calls["encode_image"] == 2 + CAMERAS_KEPT + 1
+    assert calls["encode_image"] == 2 + FRAMES_KEPT + 1
 
 
 def test_frames_of_several_cameras_equal_single_calls(model, segmenter, calls):
@@ -213,12 +215,21 @@ def test_a_kept_frame_keeps_no_other_in_memory(segmenter):
 
 
 def test_more_cameras_than_are_kept(model, segmenter):
-    images = [picture(seed=index) for index in range(CAMERAS_KEPT + 2)]
+    images = [picture(seed=index) for index in range(FRAMES_KEPT + 2)]
     found = segmenter.segment(images, "mug", camera=[str(index) for index in range(len(images))])
     assert list(segmenter._frames) == [str(index) for index in range(2, len(images))]
     alone = Segmenter(model, device="cpu")
     for frame, maps in zip(images, found):
         np.testing.assert_allclose(maps, alone.segment(frame, "mug"), rtol=0, atol=1e-5)
+
+
+def test_as_many_frames_are_kept_as_there_are_cameras(model, calls):
+    names = [str(index) for index in range(FRAMES_KEPT + 1)]
+    segmenter = Segmenter(model, device="cpu", frames_kept=len(names))
+    for _ in range(2):
+        for name in names:
+            segmenter.segment(picture(seed=int(name)), "mug", camera=name)
+    assert calls["encode_image"] == len(names)
 
 
 @pytest.mark.parametrize(
@@ -304,11 +315,12 @@ def test_reduced_precision_on_a_cpu(model, precision, tolerance):
 
 
 def test_without_packed_layers(model, monkeypatch):
-    packed = Segmenter(model, device="cpu").logits(picture(), ["mug", "cup"])
-    monkeypatch.setattr(onednn, "is_available", lambda *_: False)
+    with_them = Segmenter(model, device="cpu").logits(picture(), ["mug", "cup"])
+    monkeypatch.setattr(packed, "is_available", lambda *_: False)
     plain = Segmenter(model, device="cpu")
     assert plain._model is model
-    np.testing.assert_allclose(plain.logits(picture(), ["mug", "cup"]), packed, rtol=0, atol=1e-4 * packed.std())
+    np.testing.assert_allclose(plain.logits(picture(), ["mug", "cup"]), with_them, rtol=0,
+                               atol=1e-4 * with_them.std())
 
 
 def test_warm_up_keeps_nothing(segmenter):
@@ -326,27 +338,48 @@ def test_warm_up_refuses_weights_that_overflow():
     Segmenter(broken, device="cpu", precision="float32").warm_up()
 
 
-def test_levels_are_the_probabilities_of_a_byte(segmenter):
+@pytest.fixture
+def as_on_a_gpu(monkeypatch):
+    """Pretend that the maps come from a GPU, once frames and prompts are known."""
+    return lambda: monkeypatch.setattr(Segmenter, "device", SimpleNamespace(type="cuda"))
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_maps_are_the_probabilities_with_their_thresholds(segmenter, as_on_a_gpu, exact):
     images, prompts, thresholds = [picture(), picture(30, 20, seed=2)], ["mug", "cup"], [0.4, 0.5]
     expected = segmenter.segment(images, prompts, camera=["left", "right"])
-    found = segmenter.levels(images, prompts, thresholds, camera=["left", "right"])
-    for levels, probabilities in zip(found, expected, strict=True):
-        assert (levels.dtype, levels.shape) == (np.uint8, probabilities.shape)
-        assert np.abs(levels / 255 - probabilities).max() < 1.01 / 255
-    assert segmenter.levels([], prompts, thresholds) == []
-    assert segmenter.levels(images[:1], [], [])[0].shape == (0, *images[0].shape[:2])
+    as_on_a_gpu()
+    found = segmenter.maps(images, prompts, thresholds, camera=["left", "right"], exact=exact)
+    for maps, probabilities in zip(found, expected, strict=True):
+        assert (maps.values.dtype, maps.full_scale) == ((np.float32, 1.0) if exact else (np.uint8, 255))
+        assert np.abs(maps.probabilities - probabilities).max() < (1e-6 if exact else 1.01 / 255)
+        for mask, probability, threshold in zip(maps.masks, probabilities, thresholds, strict=True):
+            np.testing.assert_array_equal(mask == 255, probability >= np.float32(threshold))
+    assert segmenter.maps([], prompts, thresholds) == []
+    assert segmenter.maps(images[:1], [], [])[0].values.shape == (0, *images[0].shape[:2])
 
 
-def test_levels_need_a_threshold_for_each_prompt(segmenter):
+def test_a_cpu_never_rounds(segmenter):
+    maps, = segmenter.maps([picture()], ["mug"], [0.5], exact=False)
+    assert maps.values.dtype == np.float32
+
+
+def test_maps_need_a_threshold_for_each_prompt(segmenter):
     with pytest.raises(ValueError, match="there are 2 prompts but 1 thresholds; each prompt needs one"):
-        segmenter.levels([picture()], ["mug", "cup"], [0.5])
+        segmenter.maps([picture()], ["mug", "cup"], [0.5])
 
 
-def test_staging_changes_nothing(segmenter):
+def test_staging_changes_nothing(segmenter, as_on_a_gpu):
     images = [picture(), picture(30, 20, seed=2)]
-    segmenter.stage(images)
+
+    def unread():
+        raise AssertionError("on a CPU an image need not even be converted")
+        yield
+    segmenter.stage(unread())
     found = segmenter.segment(images, "mug")
     np.testing.assert_allclose(found[1], segmenter.segment(images[1], "mug"), rtol=0, atol=1e-5)
+    as_on_a_gpu()
+    segmenter.stage(images)
     with pytest.raises(ValueError, match="image 0 of the list has the type float64"):
         segmenter.stage([picture() / 255.0])
 

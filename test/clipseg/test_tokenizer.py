@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """CLIP's tokens, and the renumbering for a closed vocabulary."""
 
+import time
+
 import numpy as np
 import pytest
 from open_clip.tokenizer import SimpleTokenizer
 
+from clipseg_ros.clipseg import tokenizer as module
 from clipseg_ros.clipseg.tokenizer import END_ID, PADDING, START_ID, UNKNOWN, Tokenizer
 
 PROMPTS = [
@@ -60,11 +63,41 @@ def test_shape_of_no_text():
 
 
 @pytest.mark.parametrize(
-    "text, sentence", [("word " * 76, "has 76 tokens; .* at most 75"), ("  ", "no words"), ("&nbsp;\n", "no words")]
+    "text, sentence", [("word " * 76, "has 76 tokens; .* at most 75"), ("  ", "no words"), ("&nbsp;\n", "no words"),
+                      ("x" * 1000, "has 250 tokens"), ("x" * 1001, "'x{57}...' has 1001 characters; at most 1000")]
 )
 def test_refuses_text(text, sentence):
     with pytest.raises(ValueError, match=sentence):
         Tokenizer()([text])
+
+
+@pytest.mark.parametrize("text", ["x" * 16384, "🍌" * 16384, "ab c" * 4096])
+def test_a_long_text_is_refused_before_any_work(text, monkeypatch):
+    def worked(*_):
+        raise AssertionError("a text that is too long was read")
+
+    monkeypatch.setattr(module, "_clip_bpe", worked)
+    for ask in (lambda: Tokenizer()([text]), lambda: Tokenizer(token_ids=[START_ID, END_ID]).unknown_words(text)):
+        started = time.perf_counter()
+        with pytest.raises(ValueError, match=f"has {len(text)} characters; at most 1000 are taken"):
+            ask()
+        assert time.perf_counter() - started < 0.1
+
+
+def test_new_words_leave_no_trace_beyond_the_bounded_cache():
+    tokenizer, bpe = Tokenizer(), module._clip_bpe()
+    tokenizer(["mug"])
+    before = dict(bpe.cache)
+    for number in range(300):
+        tokenizer([" ".join(f"{chr(97 + number % 26)}{chr(97 + number // 26)}{chr(97 + word)}q" for word in range(20))])
+    assert bpe.cache == before
+    assert module._pieces.cache_info().maxsize is not None
+
+
+def test_a_word_in_the_cache_has_the_same_tokens():
+    row = Tokenizer()(["unforeseen words"])
+    module._pieces.cache_clear()
+    assert Tokenizer()(["unforeseen words"]).equal(row) and Tokenizer()(["unforeseen words"]).equal(row)
 
 
 @pytest.mark.parametrize("texts", ["mug", [None], [3]])
@@ -81,7 +114,6 @@ def _ids_of(words):
 def test_closed_vocabulary_renumbers_in_order():
     known = _ids_of(["red mug"])
     tokenizer = Tokenizer(8, known[::-1])
-    assert tokenizer.vocab_size == len(known) + 2
     row = tokenizer(["red spoon mug"])[0].numpy()
     red, mug = (known.index(_ids_of([word])[0]) + 2 for word in ("red", "mug"))
     start, end = len(known), len(known) + 1

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from clipseg_ros.benchmarking import limit
-from clipseg_ros.benchmarking.results import header, to_rows
 from clipseg_ros.cli import main
+from clipseg_ros.lab.benchmarking import limit
+from clipseg_ros.lab.benchmarking.results import header, to_rows
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from clipseg_ros.commands import evaluate
-from clipseg_ros.datasets.folder import FolderWriter
+from clipseg_ros.lab.datasets.folder import FolderWriter
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import torch
 
 from clipseg_ros.cli import main
 from clipseg_ros.clipseg import Segmenter
-from clipseg_ros.clipseg.checkpoints import save_checkpoint
 from clipseg_ros.clipseg.model import SMALL, CLIPSeg
-from clipseg_ros.datasets.image_files import write_image
+from clipseg_ros.clipseg.weights.checkpoints import save_checkpoint
+from clipseg_ros.lab.datasets.image_files import write_image
 
 FILES = ["decoder.onnx", "encoder.onnx", "export.json"]
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from clipseg_ros.commands import scenes
-from clipseg_ros.datasets.folder import read_folder, read_scenes
-from clipseg_ros.scenes import furniture
+from clipseg_ros.lab.datasets.folder import read_folder, read_scenes
+from clipseg_ros.lab.scenes import furniture
 
 NEEDS_RENDERING = pytest.mark.skipif(
     importlib.util.find_spec("mujoco") is None or not furniture.available(),

@@ -1,15 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
-import yaml
-from clipseg_ros.cli import main
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "training"))
 import shapes  # noqa: E402
+import yaml
+
+from clipseg_ros.cli import main
 
 NETWORK = {
     "clip": {
@@ -53,8 +49,22 @@ def test_trains_and_resumes(setting, tmp_path, capsys):
     assert yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())["run"]["iterations"] == 3
 
 
+def test_stages_go_on_by_themselves(setting, tmp_path, capsys):
+    stages = [{"name": "a", "changes": {"network": NETWORK}}, {"name": "b", "mean": {"share": 0.5, "half": True}}]
+    base = {key: value for key, value in CONFIG.items() if key != "network"}
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump({"base": base, "stages": stages}))
+    assert main(setting) == 0
+    told = capsys.readouterr()
+    assert "iou: " in told.out and "stage a\n" in told.err and "stage b\n" in told.err
+    assert (tmp_path / "out" / "model.safetensors").is_file()
+    assert main(setting) == 0
+    assert capsys.readouterr().err == "stage a is finished\nstage b is finished\n"
+    assert main([*setting, "--set", "seed=7"]) == 1
+    assert "was finished with seed 0" in capsys.readouterr().err
+
+
 def test_trains_a_fresh_decoder_on_a_folder_with_worker_processes(setting, tmp_path, capsys):
-    from clipseg_ros.datasets.folder import FolderWriter
+    from clipseg_ros.lab.datasets.folder import FolderWriter
 
     assert main(setting) == 0
     drawn = shapes.store(4, side=48)

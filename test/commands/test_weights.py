@@ -7,8 +7,8 @@ import pytest
 from safetensors.torch import load_file
 
 from clipseg_ros.cli import main
-from clipseg_ros.clipseg import hub
-from clipseg_ros.clipseg.checkpoints import load_checkpoint
+from clipseg_ros.clipseg.weights import hub
+from clipseg_ros.clipseg.weights.checkpoints import load_checkpoint
 
 COMMIT = "a" * 40
 CONTENT = {"config.json": b"{}", "model.safetensors": b"weights"}

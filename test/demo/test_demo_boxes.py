@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("clipseg_ros.msg")
-from clipseg_ros.msg import SegmentedObject  # noqa: E402
 from clipseg_ros.demo.boxes import AXES, draw_boxes  # noqa: E402
+from clipseg_ros.msg import SegmentedObject  # noqa: E402
 
 K = np.array([[100.0, 0, 50], [0, 100, 40], [0, 0, 1]])
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from clipseg_ros.demo.prompts import SPARE, WANTED, is_meant, plan
-from clipseg_ros.scenes.recorded import load_recorded
-from clipseg_ros.scenes.scene import Scene, SceneObject
-from clipseg_ros.scenes.vocabulary import CATEGORIES
+from clipseg_ros.lab.scenes.recorded import load_recorded
+from clipseg_ros.lab.scenes.scene import Scene, SceneObject
+from clipseg_ros.lab.scenes.vocabulary import CATEGORIES
 
 
 def thing(number, category, colour=None):

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
+from solids import CAMERA, ball, box, plane, plate, points, region, turned
 
 from clipseg_ros.perception.camera import Pinhole
 from clipseg_ros.perception.location import Location, interior_point
 from clipseg_ros.perception.location import locate as locate_all
 from clipseg_ros.perception.regions import Region
-from clipseg_ros.perception.transforms import quaternion_to_matrix
-from solids import CAMERA, ball, box, plane, plate, points, region, turned
 
 
 def locate(blob: Region, *known, **options) -> Location:
@@ -42,9 +42,9 @@ def test_where_a_solid_is(solid, normal):
     assert found.pixel == pytest.approx(tuple(np.argwhere(mask).mean(axis=0)[::-1]))
     assert np.linalg.norm(found.bearing) == pytest.approx(1)
     if normal is not None:
-        assert quaternion_to_matrix(found.pose.orientation)[:, 2] == pytest.approx(normal, abs=0.01)
+        assert Rotation.from_quat(found.pose.orientation).as_matrix()[:, 2] == pytest.approx(normal, abs=0.01)
     else:
-        assert quaternion_to_matrix(found.pose.orientation)[2, 2] < 0
+        assert Rotation.from_quat(found.pose.orientation).as_matrix()[2, 2] < 0
 
 
 def test_as_much_as_the_data_allow():

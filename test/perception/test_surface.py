@@ -3,12 +3,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from solids import CAMERA, ball, box, plane, plate, points, region, turned
 
 from clipseg_ros.perception.regions import Region
 from clipseg_ros.perception.surface import (
-    SAMPLES, dominant_range, masked_median, near_plane, visible_surfaces, without_edge,
+    SAMPLES,
+    in_own_ranges,
+    masked_median,
+    near_plane,
+    visible_surfaces,
+    without_edge,
 )
-from solids import CAMERA, ball, box, plane, plate, points, region, turned
 
 NOWHERE = np.full((480, 640), np.nan)
 BOX = box((0.1, 0.0, 1.2), turned(pitch=30, yaw=35), (0.2, 0.15, 0.25))
@@ -99,27 +104,49 @@ def test_a_thin_region_keeps_its_edge():
     assert without_edge(line).all()
     square = np.full((20, 20), 255, np.uint8)
     assert without_edge(square).astype(bool).sum() == 18 * 18
+    assert without_edge(np.full((150, 150), 255, np.uint8)).astype(bool).sum() == 138 * 138
 
 
 @pytest.mark.parametrize(("z", "kept"), [
     ([1.0], [True]),
-    ([1.0, 1.0, 1.001, 3.0, 3.0], [True, True, True, False, False]),
+    ([1.0, 1.0, 1.001, 3.0, 3.0], [True, True, True, True, True]),
+    ([1.0] * 60 + [3.0] * 2, [True] * 60 + [False] * 2),
+    ([1.0] * 60 + [1.7] + [3.0] * 30, [True] * 60 + [False] + [True] * 30),
     ([1.0, 2.0, 3.0], [True, True, True]),
 ])
-def test_the_dominant_range_holds_most_points(z, kept):
-    assert dominant_range(np.array([z]), np.ones((1, len(z)), bool)).tolist() == [kept]
+def test_ranges_that_hold_enough_points_are_the_object(z, kept):
+    assert in_own_ranges(np.array([z]), *2 * [np.ones((1, len(z)), bool)]).tolist() == [kept]
+
+
+def test_points_at_the_edge_count_where_inner_ones_are():
+    z = np.array([[1.0] * 20 + [1.015] * 2 + [1.5, 2.0, 2.0]])
+    inner = np.arange(z.size)[None] < 20
+    assert in_own_ranges(z, np.ones_like(inner), inner)[0].tolist() == [True] * 22 + [False] * 3
 
 
 def test_a_slanted_surface_is_one_range():
-    assert dominant_range(np.geomspace(1.0, 2.5, 500)[None], np.ones((1, 500), bool)).all()
+    assert in_own_ranges(np.geomspace(1.0, 2.5, 500)[None], *2 * [np.ones((1, 500), bool)]).all()
+
+
+def test_a_bed_behind_its_footboard_is_whole():
+    board = plate((0.0, 0.2, 2.0), turned(), (1.2, 0.2))
+    mattress = plate((0.0, 0.0, 3.0), turned(pitch=70), (1.2, 1.6))
+    depth = np.fmin(board, mattress)
+    mask = ~np.isnan(depth)
+    assert np.nanmin(depth[mask & np.isnan(board)]) > 2.1, "there is a gap between the two"
+    truth = points(depth, mask).mean(axis=0)
+    assert centroid_of(region(mask), image(depth)) == pytest.approx(truth, abs=0.01)
+    assert truth[2] > 2.2
 
 
 def test_points_off_a_slanted_plane_are_no_part_of_it():
     columns, rows = (axis.reshape(1, -1) for axis in np.meshgrid(np.arange(40), np.arange(30)))
     z = 1.0 / (0.8 + 0.005 * columns + 0.002 * rows)
-    off = np.arange(z.size)[None] % 7 == 0
+    off = np.arange(z.size)[None] % 25 == 0
     seen = z + np.where(off, 0.05, 0.0)
     assert near_plane(columns, rows, seen, np.ones_like(off)).tolist() == (~off).tolist()
+    many = np.arange(z.size)[None] % 7 < 3
+    assert near_plane(columns, rows, z + np.where(many, 0.5, 0.0), np.ones_like(many)).all(), "that is its shape"
     few = slice(None), slice(3)
     assert near_plane(columns[few], rows[few], np.array([[1.0, 9.0, 1.0]]), np.ones((1, 3), bool)).all()
 

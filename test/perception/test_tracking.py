@@ -200,10 +200,19 @@ def test_a_prompt_that_is_no_longer_looked_for_runs_out():
     assert (tracker.alive, tracker.died) == ({2}, 1)
 
 
-def test_a_stamp_that_goes_back_starts_again_with_new_numbers():
-    tracker = Tracker()
+@pytest.mark.parametrize("back", [0.001, 0.1, 0.99])
+def test_a_frame_out_of_order_renumbers_nothing(back):
+    tracker = Tracker(memory=1.0)
     assert tracker.update(10.0, [box(0), box(50)]) == [1, 2]
-    assert tracker.update(9.9, [box(0)]) == [3]
+    assert tracker.update(10.0 - back, [box(0), box(50)]) == [1, 2]
+    assert tracker.update(10.9, [box(50), box(0)]) == [2, 1], "it is remembered from the newest moment on"
+    assert tracker.died == 0
+
+
+def test_a_stamp_that_goes_back_starts_again_with_new_numbers():
+    tracker = Tracker(memory=1.0)
+    assert tracker.update(10.0, [box(0), box(50)]) == [1, 2]
+    assert tracker.update(8.9, [box(0)]) == [3]
     assert tracker.update(9.9, [box(0), box(50)]) == [3, 4]
     assert tracker.update(10.0, [box(50), box(0)]) == [4, 3]
     assert (tracker.born, tracker.died) == (4, 2)

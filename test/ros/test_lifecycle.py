@@ -7,13 +7,13 @@ import pytest
 
 pytest.importorskip("rclpy")
 pytest.importorskip("clipseg_ros.srv")
+from pictures import noise  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
 from clipseg_ros.msg import Prompts  # noqa: E402
 from clipseg_ros.srv import Segment  # noqa: E402
-from pictures import noise  # noqa: E402
 
 pytestmark = pytest.mark.ros
 
@@ -108,15 +108,41 @@ def test_a_bad_value_at_the_start_ends_in_a_sentence(capfd, parameter, says):
     assert "Traceback" not in said
 
 
+@pytest.mark.parametrize(("parameters", "says"), [
+    ({"prompts": "['@nobody']"}, "there is no visual prompt @nobody"),
+    ({"target_frame": "/map"}, "the target frame is '/map'; it must be the name of a frame, without a slash in front"),
+])
+def test_what_costs_little_is_checked_before_the_weights_are_loaded(peer, start_node, parameters, says):
+    node = start_node(namespace="/cheap", parameters={"weights": "/nowhere/weights", **parameters})
+    peer.wait(lambda: says in node.log, "the reason")
+    assert "loading the weights" not in node.log
+    assert peer.state("/cheap/clipseg") == "unconfigured"
+
+
+def test_what_was_subscribed_to_before_activating_failed_is_undone(peer, start_node):
+    node = start_node(namespace="/half", parameters={
+        "cameras": "[front, back]", "autostart": "false",
+        "qos_overrides./half/back/image.subscription.reliability": "maybe"})
+    assert peer.change_state("configure", "/half/clipseg")
+    for attempt in (1, 2):
+        assert not peer.change_state("activate", "/half/clipseg")
+        assert node.log.count("cannot be activated") == attempt
+        assert peer.state("/half/clipseg") == "inactive"
+        for topic in ("front/image", "front/depth", "front/camera_info", "back/image", "clipseg/prompt"):
+            peer.wait(lambda topic=topic: not peer.node.get_subscriptions_info_by_topic(f"/half/{topic}"),
+                      f"no subscription on {topic}")
+    assert node.stop() == 0
+
+
 @pytest.mark.parametrize(("on_oom", "configured"), [("error", False), ("cpu", True)])
 def test_short_of_the_gpus_memory(monkeypatch, capfd, on_oom, configured):
     """The parameter decides; the node's log says it in one sentence. The GPU is pretended."""
     import rclpy
-    import torch
     from rclpy.lifecycle import TransitionCallbackReturn
     from rclpy.parameter import Parameter
 
     from clipseg_ros.clipseg import Segmenter
+    from clipseg_ros.clipseg.cuda import OutOfMemoryError
     from clipseg_ros.ros.node import ClipsegNode
 
     warm_up, load = Segmenter.warm_up, Segmenter.load.__func__
@@ -128,7 +154,7 @@ def test_short_of_the_gpus_memory(monkeypatch, capfd, on_oom, configured):
 
     def run_out(segmenter, cameras):
         if asked[-1] != "cpu":
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise OutOfMemoryError("CUDA out of memory")
         warm_up(segmenter, cameras)
 
     monkeypatch.setattr(Segmenter, "load", classmethod(pretend))

@@ -10,14 +10,14 @@ pytest.importorskip("rclpy")
 pytest.importorskip("clipseg_ros.srv")
 from array import array  # noqa: E402
 
+from pictures import noise, pixels  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile  # noqa: E402
-from sensor_msgs.msg import CameraInfo, Image  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 from std_srvs.srv import SetBool  # noqa: E402
 
 from clipseg_ros.msg import Prompts, SegmentedObjectArray  # noqa: E402
 from clipseg_ros.srv import Segment  # noqa: E402
-from pictures import message, noise, pixels, stamped  # noqa: E402
 
 pytestmark = pytest.mark.ros
 

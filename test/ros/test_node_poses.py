@@ -13,12 +13,12 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("clipseg_ros.srv")
 from geometry_msgs.msg import PoseArray, PoseStamped  # noqa: E402
+from pictures import message, noise, stamped  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2  # noqa: E402
 from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
 
 from clipseg_ros.msg import SegmentedObjectArray  # noqa: E402
 from clipseg_ros.srv import Segment  # noqa: E402
-from pictures import message, noise, stamped  # noqa: E402
 
 pytestmark = pytest.mark.ros
 

@@ -7,13 +7,13 @@ import pytest
 
 pytest.importorskip("rclpy")
 pytest.importorskip("clipseg_ros.srv")
+from pictures import noise  # noqa: E402
 from rcl_interfaces.srv import DescribeParameters  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 
 from clipseg_ros.msg import SegmentedObjectArray  # noqa: E402
-from clipseg_ros.ros.parameters import SPECS  # noqa: E402
+from clipseg_ros.ros.settings import SPECS  # noqa: E402
 from clipseg_ros.srv import Segment  # noqa: E402
-from pictures import noise  # noqa: E402
 
 pytestmark = pytest.mark.ros
 
@@ -76,6 +76,25 @@ def test_prompts_and_threshold_change_live(peer, node):
         assert list(prompts.thresholds) == pytest.approx([0.3, 0.6])
     finally:
         peer.set_parameter("threshold", 0.5)
+
+
+def test_what_belongs_together_is_judged_together(peer, start_node):
+    name = "/together/clipseg"
+    node = start_node(namespace="/together", parameters={"autostart": "false"})
+    peer.wait(lambda: "autostart is false" in node.log, "the node")
+    both = {"cameras": ["a", "b"], "max_rates": [1.0, 2.0]}
+    for one, value in both.items():
+        assert peer.set_parameter(one, value, name).successful
+    refused = peer.set_parameter("cameras", ["a"], name)
+    assert not refused.successful
+    assert "max_rates has 2 rates for 1 cameras; give at most one each" in refused.reason
+    assert peer.set_parameters_atomically({"cameras": ["a"], "max_rates": [3.0]}, name).successful
+    assert peer.set_parameters_atomically(both, name).successful
+    refused = peer.set_parameters_atomically({"cameras": ["c"], "min_area": 9}, name)
+    assert not refused.successful
+    assert peer.change_state("configure", name), node.log
+    assert peer.change_state("activate", name), node.log
+    assert "listening to /together/a/image, /together/b/image" in node.log
 
 
 @pytest.fixture

@@ -1,45 +1,95 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 
 pytest.importorskip("rclpy")
 pytest.importorskip("clipseg_ros.srv")
+from pictures import noise  # noqa: E402
 from rclpy.clock import Clock  # noqa: E402
 
 from clipseg_ros.clipseg import Segmenter  # noqa: E402
 from clipseg_ros.clipseg.model import SMALL, CLIPSeg  # noqa: E402
-from clipseg_ros.ros.camera_input import Frame  # noqa: E402
-from clipseg_ros.ros.parameters import SPECS  # noqa: E402
+from clipseg_ros.perception.maps import Maps  # noqa: E402
+from clipseg_ros.ros.inputs.frame import Frame  # noqa: E402
 from clipseg_ros.ros.pipeline import Pipeline  # noqa: E402
-from clipseg_ros.ros.prompt_store import PromptStore  # noqa: E402
-from clipseg_ros.ros.prompt_text import parse_prompts  # noqa: E402
-from clipseg_ros.ros.reports import Reports  # noqa: E402
-from clipseg_ros.ros.segment_service import SegmentService  # noqa: E402
-from clipseg_ros.ros.view import View  # noqa: E402
+from clipseg_ros.ros.prompts.services import Services  # noqa: E402
+from clipseg_ros.ros.prompts.store import PromptStore  # noqa: E402
+from clipseg_ros.ros.prompts.text import parse_prompts  # noqa: E402
+from clipseg_ros.ros.settings import Settings  # noqa: E402
 from clipseg_ros.srv import Segment  # noqa: E402
-from pictures import noise  # noqa: E402
 
 pytestmark = pytest.mark.ros
 
-PARAMETERS = {**{name: spec.default for name, spec in SPECS.items()}, "cameras": ["front", "back"], "min_area": 1}
+SETTINGS = Settings(cameras=("front", "back"), min_area=1)
+
+
+class Publisher:
+    """One to whom somebody listens where `heard` says so."""
+
+    def __init__(self, topic: str, heard: set[str]) -> None:
+        self.topic = topic
+        self.heard = heard
+        self.published: list = []
+
+    def get_subscription_count(self) -> int:
+        return int(self.topic in self.heard)
+
+    def publish(self, message) -> None:
+        self.published.append(message)
 
 
 class Node:
-    """Makes publishers to which nobody listens, and services that nobody calls."""
+    """Makes publishers by topic, and services that nobody calls."""
+
+    context = SimpleNamespace(ok=lambda: True)
+
+    def __init__(self) -> None:
+        self.heard: set[str] = set()
+        self.publishers: dict[str, Publisher] = {}
 
     def get_clock(self):
         return Clock()
 
-    def create_lifecycle_publisher(self, *_, **__):
-        return SimpleNamespace(get_subscription_count=lambda: 0)
+    def create_lifecycle_publisher(self, message_type, topic, *_, **__):
+        self.publishers[topic] = Publisher(topic, self.heard)
+        return self.publishers[topic]
 
     def create_service(self, *_, **__):
         return None
+
+
+class Said(list):
+    """Reports that are only collected."""
+
+    def warn(self, sentence: str) -> None:
+        self.append(sentence)
+
+    error = warn
+
+
+@pytest.fixture
+def node() -> Node:
+    return Node()
+
+
+@pytest.fixture
+def said() -> Said:
+    return Said()
+
+
+def pipeline_of(node, segmenter, said, line: str = "mug", settings: Settings = SETTINGS) -> Pipeline:
+    store = PromptStore(threshold=0.5)
+    store.replace(parse_prompts(line), None)
+    pipeline = Pipeline(node, segmenter, store=store, parameters=SimpleNamespace(settings=settings), target=None,
+                        reports=said)
+    for name, camera in pipeline.cameras.items():
+        camera.input = SimpleNamespace(topic=f"/{name}/image", newest=None, age=0.1)
+    return pipeline
 
 
 @pytest.fixture
@@ -51,99 +101,126 @@ def encoded(monkeypatch):
     return rows
 
 
-def test_a_request_for_the_newest_frame_costs_no_second_encoding(encoded):
-    store = PromptStore(threshold=0.5)
-    segmenter = Segmenter(CLIPSeg(SMALL), device="cpu")
-    pipeline = Pipeline(Node(), segmenter, store=store, parameters=PARAMETERS, reports=Reports(None))
-    newest = {name: Frame(noise(stamp)) for stamp, name in enumerate(PARAMETERS["cameras"])}
-    pipeline.set_inputs({name: SimpleNamespace(newest=frame, view=lambda *_: View()) for name, frame in newest.items()})
-    service = SegmentService(Node(), store=store, parameters=PARAMETERS, running=None)
-    store.replace(parse_prompts("mug"), segmenter)
+@pytest.fixture(scope="module")
+def segmenter() -> Segmenter:
+    return Segmenter(CLIPSeg(SMALL), device="cpu")
+
+
+def test_a_request_for_the_newest_frame_costs_no_second_encoding(node, said, encoded):
+    pipeline = pipeline_of(node, Segmenter(CLIPSeg(SMALL), device="cpu"), said)
+    newest = {name: Frame(noise(stamp)) for stamp, name in enumerate(SETTINGS.cameras)}
+    for name, frame in newest.items():
+        pipeline.cameras[name].input.newest = frame
+    service = Services(node, store=pipeline._store, parameters=SimpleNamespace(settings=SETTINGS), running=None)
     pipeline.process(list(newest.items()))
     assert encoded == [2]
     for fields in ({"camera": "front"}, {"camera": "back"}, {"prompts": ["chair", "lamp"]}, {"prompts": ["mug"]}):
-        assert service._segment(Segment.Request(**fields), pipeline).masks
+        assert service.segment(Segment.Request(**fields), pipeline).masks
     assert encoded == [2]
     # An image that comes with a request takes no camera's place.
-    service._segment(Segment.Request(prompts=["mug"], image=noise(9)), pipeline)
+    service.segment(Segment.Request(prompts=["mug"], image=noise(9)), pipeline)
     assert encoded == [2, 1]
     for camera_and_frame in newest.items():
         pipeline.process([camera_and_frame])
     assert encoded == [2, 1]
 
 
-def test_a_faulty_image_does_not_cost_the_others_their_result(encoded):
-    warnings = []
-    pipeline = Pipeline(Node(), Segmenter(CLIPSeg(SMALL), device="cpu"), store=PromptStore(threshold=0.5),
-                        parameters=PARAMETERS, reports=SimpleNamespace(warn=warnings.append))
-    pipeline.set_inputs({name: SimpleNamespace(topic=f"/{name}/image") for name in PARAMETERS["cameras"]})
-    published = []
-    pipeline._outputs["back"].publish = lambda result, header, find: published.append(header.stamp.sec)
+@pytest.mark.parametrize(("age", "limit", "message"), [
+    (0.5, 0.0, ""), (12.34, 0.0, "the image arrived 12.3 s ago"), (0.9, 1.0, ""), (1.5, 2.0, "the image arrived 1.5 s ago"),
+])
+def test_an_answer_tells_the_age_of_an_old_frame(node, said, segmenter, age, limit, message):
+    settings = replace(SETTINGS, segment_max_age=limit)
+    pipeline = pipeline_of(node, segmenter, said)
+    pipeline.cameras["front"].input = SimpleNamespace(topic="/front/image", newest=Frame(noise(1)), age=age)
+    service = Services(node, store=pipeline._store, parameters=SimpleNamespace(settings=settings), running=None)
+    assert service.segment(Segment.Request(), pipeline).message == message
+
+
+def test_a_frame_that_is_too_old_is_refused(node, said, segmenter):
+    settings = replace(SETTINGS, segment_max_age=1.0)
+    pipeline = pipeline_of(node, segmenter, said)
+    pipeline.cameras["front"].input = SimpleNamespace(topic="/front/image", newest=Frame(noise(1)), age=1.25)
+    service = Services(node, store=pipeline._store, parameters=SimpleNamespace(settings=settings), running=None)
+    with pytest.raises(ValueError, match=r"the newest image of /front/image arrived 1.2 s ago, .* segment_max_age \(1 s\)"):
+        service.segment(Segment.Request(), pipeline)
+    assert service.segment(Segment.Request(image=noise(2)), pipeline).masks
+
+
+def test_a_faulty_image_does_not_cost_the_others_their_result(node, said, segmenter):
+    pipeline = pipeline_of(node, segmenter, said)
+    node.heard |= {"~/front/mask", "~/back/mask"}
     faulty = noise(1)
     faulty.encoding = "rgb7"
     pipeline.process([("front", Frame(faulty)), ("back", Frame(noise(2)))])
-    assert published == [2]
-    assert len(warnings) == 1
-    assert "/front/image: the image has the encoding 'rgb7'" in warnings[0]
+    assert [message.header.stamp.sec for message in node.publishers["~/back/mask"].published] == [2]
+    assert not node.publishers["~/front/mask"].published
+    assert len(said) == 1
+    assert "/front/image: the image has the encoding 'rgb7'" in said[0]
+    assert [(camera.tally.published, camera.tally.failed) for camera in pipeline.cameras.values()] == [(0, 1), (1, 0)]
 
 
-class GpuSegmenter:
+def test_one_cameras_trouble_costs_no_other_its_result_and_is_named(node, said, segmenter):
+    pipeline = pipeline_of(node, segmenter, said)
+    node.heard |= {"~/front/mask", "~/back/mask"}
+
+    def broken(message):
+        raise RuntimeError("no memory")
+    node.publishers["~/front/mask"].publish = broken
+    pipeline.process([("front", Frame(noise(1))), ("back", Frame(noise(2)))])
+    assert len(node.publishers["~/back/mask"].published) == 1
+    assert said == ["/front/image: a frame could not be processed: RuntimeError: no memory"]
+    assert pipeline.cameras["front"].tally.trouble == ("RuntimeError: no memory", False)
+    assert pipeline.cameras["back"].tally.trouble == ("", False)
+
+
+def test_a_network_that_fails_is_each_cameras_trouble(node, said):
+    class Broken:
+        def maps(self, *_, **__):
+            raise RuntimeError("the network\nbroke")
+    pipeline = pipeline_of(node, Broken(), said)
+    pipeline.process([("front", Frame(noise(1))), ("back", Frame(noise(2)))])
+    assert said == [f"/{name}/image: a frame could not be processed: RuntimeError: the network broke"
+                    for name in ("front", "back")]
+    assert [camera.tally.failed for camera in pipeline.cameras.values()] == [1, 1]
+
+
+class FarSegmenter:
     """Answers with empty maps, and notes what it was asked for."""
 
-    device = torch.device("cuda")
-
     def __init__(self):
-        self.asked, self.staged = [], []
+        self.exact, self.staged = [], []
 
-    def segment(self, images, prompts, *, camera):
-        self.asked.append("probabilities")
-        return [np.zeros((len(prompts), *image.shape[:2]), np.float32) for image in images]
-
-    def levels(self, images, prompts, thresholds, *, camera):
-        self.asked.append("levels")
-        return [np.zeros((len(prompts), *image.shape[:2]), np.uint8) for image in images]
+    def maps(self, images, prompts, thresholds, *, camera, exact):
+        self.exact.append(exact)
+        return [Maps(np.zeros((len(prompts), *image.shape[:2]), np.float32), tuple(thresholds)) for image in images]
 
     def stage(self, images):
-        self.staged.append(images)
-
-    def check(self, prompts):
-        pass
+        self.staged.append(list(images))
 
 
-@pytest.fixture
-def on_gpu():
-    """A pipeline with the prompt "mug" on a GPU."""
-    store = PromptStore(threshold=0.5)
-    segmenter = GpuSegmenter()
-    pipeline = Pipeline(Node(), segmenter, store=store, parameters=PARAMETERS,
-                        reports=SimpleNamespace(warn=lambda text: None))
-    store.replace(parse_prompts("mug"), segmenter)
-    pipeline.set_inputs({name: SimpleNamespace(topic=name, view=lambda *_: View()) for name in PARAMETERS["cameras"]})
-    return pipeline
-
-
-def test_a_gpu_sends_probabilities_only_to_those_who_listen(on_gpu):
+def test_exact_probabilities_are_only_for_those_who_listen(node, said):
+    pipeline = pipeline_of(node, FarSegmenter(), said)
     frames = [("front", Frame(noise(1))), ("back", Frame(noise(2)))]
-    on_gpu.process(frames)
-    on_gpu._outputs["back"]._pictures["probability"] = SimpleNamespace(get_subscription_count=lambda: 1,
-                                                                       publish=lambda message: None)
-    on_gpu.process(frames)
-    on_gpu.process(frames[:1])
-    assert on_gpu.segmenter.asked == ["levels", "probabilities", "levels"]
+    pipeline.process(frames)
+    node.heard.add("~/back/probability")
+    pipeline.process(frames)
+    pipeline.process(frames[:1])
+    assert pipeline.segmenter.exact == [False, True, False]
 
 
-def test_waiting_frames_travel_to_a_gpu_while_results_are_published(on_gpu):
+def test_waiting_frames_travel_while_results_are_published(node, said):
+    pipeline = pipeline_of(node, FarSegmenter(), said)
+    node.heard.add("~/front/mask")
     faulty = noise(4)
     faulty.encoding = "rgb7"
     waiting = {"front": Frame(noise(3)), "back": Frame(faulty)}
-    on_gpu.waiting = lambda: waiting
-    warnings, staged_before = [], []
-    on_gpu._reports = SimpleNamespace(warn=warnings.append)
-    on_gpu._outputs["front"].publish = lambda *_: staged_before.extend(on_gpu.segmenter.staged)
-    on_gpu.process([("front", Frame(noise(1)))])
+    pipeline.waiting = lambda: waiting
+    staged_before = []
+    node.publishers["~/front/mask"].publish = lambda message: staged_before.extend(pipeline.segmenter.staged)
+    pipeline.process([("front", Frame(noise(1)))])
     assert len(staged_before) == 1
     (image,) = staged_before[0]
     assert image is waiting["front"].rgb, "the same array, by which it is found again"
-    assert not warnings, "before its turn"
-    on_gpu.process([("back", waiting["back"])])
-    assert len(warnings) == 1
+    assert not said, "before its turn"
+    pipeline.process([("back", waiting["back"])])
+    assert len(said) == 1

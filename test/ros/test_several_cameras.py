@@ -8,10 +8,10 @@ import pytest
 
 pytest.importorskip("rclpy")
 pytest.importorskip("clipseg_ros.srv")
+from pictures import noise, pixels, stamped  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 
 from clipseg_ros.srv import Segment  # noqa: E402
-from pictures import noise, pixels, stamped  # noqa: E402
 
 pytestmark = pytest.mark.ros
 

@@ -12,14 +12,14 @@ import pytest
 
 pytest.importorskip("rclpy")
 pytest.importorskip("clipseg_ros.srv")
-from sensor_msgs.msg import Image  # noqa: E402
-
-from clipseg_ros.msg import SegmentedObjectArray  # noqa: E402
-from clipseg_ros.ros.messages import to_image  # noqa: E402
-from clipseg_ros.scenes.recorded import load_recorded  # noqa: E402
-from clipseg_ros.srv import Segment  # noqa: E402
 from pictures import pixels, stamp  # noqa: E402
+from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
+
+from clipseg_ros.lab.scenes.recorded import load_recorded  # noqa: E402
+from clipseg_ros.msg import SegmentedObjectArray  # noqa: E402
+from clipseg_ros.ros.outputs.images import to_image  # noqa: E402
+from clipseg_ros.srv import Segment  # noqa: E402
 
 pytestmark = pytest.mark.ros
 
@@ -65,7 +65,7 @@ def film():
 
     def start(scene: int) -> None:
         arguments = ["--ros-args", "-r", "__ns:=/home", "-p", f"scene:={scene}", "-p", "dwell:=0.0", "-p", "rate:=4.0"]
-        started.append(subprocess.Popen([sys.executable, "-m", "clipseg_ros.ros.scene_camera", *arguments],
+        started.append(subprocess.Popen([sys.executable, "-m", "clipseg_ros.demo.scene_camera", *arguments],
                                         stdout=subprocess.DEVNULL, env=dict(os.environ, OMP_NUM_THREADS="1")))
     yield start
     for process in started:

@@ -54,8 +54,7 @@ def test_the_newest_frame_wins_and_the_overtaken_ones_are_counted(bench):
         bench.worker.offer("camera", frame)
     bench.gate.release()
     assert bench.next() == [("camera", 4)]
-    assert (bench.worker.processed, bench.worker.overtaken) == (2, 2)
-    assert bench.worker.counts == {"camera": Counts(processed=2, overtaken=2)}
+    assert bench.worker.counts == {"camera": Counts(taken=2, overtaken=2)}
 
 
 def test_cameras_take_turns(bench):
@@ -80,6 +79,47 @@ def test_requests_go_before_frames(bench):
     assert bench.answers.get(timeout=WAIT) == "answer"
     assert seen == [True]
     assert bench.next() == [("camera", 2)]
+
+
+def test_requests_and_frames_take_turns(bench):
+    """Two clients that always have a request waiting do not keep the cameras from their turn, nor the other way round."""
+    bench.worker.offer("camera", 0)
+    bench.next()
+    order = []
+
+    def ask(client):
+        order.append(client)
+        if len(order) < 20:
+            bench.submit(lambda: ask(client))
+        bench.worker.offer("camera", len(order))
+
+    for client in "ab":
+        bench.submit(lambda client=client: ask(client))
+    bench.gate.release(100)
+    for _ in range(21):
+        bench.answers.get(timeout=WAIT)
+    frames = [frames[0][1] for frames in iter(bench.next, [("camera", 20)])]
+    assert frames == list(range(1, 20)), "a frame after each request"
+    assert order[:4] == ["a", "b", "a", "b"]
+
+
+@pytest.mark.parametrize("request_", [lambda: 1, lambda: 1 / 0])
+def test_one_who_cannot_be_told_does_not_end_the_thread(bench, request_):
+    def gone(answer):
+        raise RuntimeError("the client is gone")
+    bench.worker.submit(request_, done=gone, failed=gone)
+    assert "the client is gone" in str(bench.errors.get(timeout=WAIT))
+    bench.worker.offer("camera", 1)
+    assert bench.next() == [("camera", 1)]
+
+
+def test_a_request_after_the_end_is_refused():
+    worker = Worker(print, on_error=print)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="deactivated"):
+            worker.submit(print, done=print, failed=print)
+        worker.start()
+        worker.stop()
 
 
 def test_an_error_ends_neither_frames_nor_requests(bench):
@@ -118,7 +158,7 @@ def test_stopping_refuses_what_waits():
     assert "deactivated" in str(bench.answers.get(timeout=WAIT))
     assert bench.begun.empty()
     bench.worker.offer("camera", 3)
-    assert bench.worker._frames == {}
+    assert bench.worker.waiting() == {}
 
 
 @pytest.mark.parametrize("bench", [2], indirect=True)
@@ -131,7 +171,6 @@ def test_frames_that_wait_at_the_same_time_are_processed_together(bench):
     assert bench.next() == [("b", 1), ("c", 1)]
     bench.gate.release()
     assert bench.next() == [("a", 3)]
-    assert (bench.worker.processed, bench.worker.overtaken) == (4, 1)
     assert bench.worker.counts == {"a": Counts(2, 1), "b": Counts(1, 0), "c": Counts(1, 0)}
 
 
@@ -192,12 +231,12 @@ def test_a_slow_camera_has_its_turn_beside_fast_ones(clocked):
         taken += worker._next_frames()
         now[0] += 1
     assert [moment for camera, moment in taken if camera == "slow"] == [1, 6, 11]
-    assert worker.counts["fast"].processed == 9
+    assert worker.counts["fast"].taken == 9
 
 
 def test_the_rate_limit_spaces_the_frames_of_each_camera(clocked):
     worker, now = clocked()
-    worker.max_rate = 2.0
+    worker.set_rates(2.0, {})
     worker.offer("a", 1)
     assert worker._pause() == 0
     assert worker._next_frames() == [("a", 1)]
@@ -208,14 +247,13 @@ def test_the_rate_limit_spaces_the_frames_of_each_camera(clocked):
     worker.offer("b", 1)
     assert worker._pause() == 0
     assert worker._next_frames() == [("b", 1)]
-    worker.max_rate = 0.0
+    worker.set_rates(0.0, {})
     assert worker._pause() == 0
 
 
 def test_a_batch_holds_no_frame_before_it_is_due(clocked):
     worker, now = clocked(max_batch=3)
     worker.set_rates(2.0, {"b": 8.0, "c": 0.0})
-    assert (worker.max_rate, worker.max_rates) == (2.0, {"b": 8.0, "c": 0.0})
     for moment, cameras in ((0, "abc"), (0.0625, "c"), (0.125, "cb"), (0.4375, "cb"), (0.5, "ca"), (0.5625, "cb")):
         now[0] = moment
         for camera in "abc":
@@ -226,15 +264,13 @@ def test_a_batch_holds_no_frame_before_it_is_due(clocked):
 
 def test_a_new_rate_counts_from_the_last_frame(clocked):
     worker, now = clocked()
-    worker.max_rates = {"a": 0.5}
+    worker.set_rates(0.0, {"a": 0.5})
     worker.offer("a", 1)
     worker._next_frames()
     worker.offer("a", 2)
     for rates, pause in (({"a": 0.5}, 2), ({"a": 4.0}, 0.25), ({"a": 0.0}, 0), ({}, 1), ({"a": 1e-300}, None)):
         worker.set_rates(1.0, rates)
         assert worker._pause() == (threading.TIMEOUT_MAX if pause is None else pause)
-    worker.max_rate = 5.0
-    assert (worker.max_rate, worker.max_rates) == (5.0, {"a": 1e-300})
 
 
 @pytest.mark.parametrize(
@@ -242,9 +278,25 @@ def test_a_new_rate_counts_from_the_last_frame(clocked):
     [(-1.0, {}, "max_rate is -1.0"), (math.nan, {}, "max_rate is nan"), (math.inf, {}, "max_rate is inf"),
      (1.0, {"a": 1.0, "b": -2.0}, "the rate of camera 'b' is -2.0")],
 )
-def test_an_impossible_rate_is_refused_and_changes_nothing(default, rates, sentence):
-    worker = Worker(print, on_error=print)
-    worker.set_rates(3.0, {"a": 4.0})
+def test_an_impossible_rate_is_refused_and_changes_nothing(clocked, default, rates, sentence):
+    worker, _ = clocked(max_batch=2)
+    worker.set_rates(2.0, {"a": 4.0})
     with pytest.raises(ValueError, match=sentence):
         worker.set_rates(default, rates)
-    assert (worker.max_rate, worker.max_rates) == (3.0, {"a": 4.0})
+    for _ in range(2):
+        worker.offer("a", 1)
+        worker.offer("b", 1)
+        if worker._pause() == 0:
+            worker._next_frames()
+    assert worker._pause() == 0.25
+
+
+def test_a_paused_worker_ignores_frames_but_not_requests(bench):
+    bench.worker.paused = True
+    bench.worker.offer("camera", 1)
+    bench.submit(lambda: "answer")
+    assert bench.answers.get(timeout=WAIT) == "answer"
+    assert bench.worker.counts == {}
+    bench.worker.paused = False
+    bench.worker.offer("camera", 2)
+    assert bench.next() == [("camera", 2)]

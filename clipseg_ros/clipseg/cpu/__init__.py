@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a processor needs: layers with packed weights."""

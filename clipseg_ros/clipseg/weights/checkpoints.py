@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find, check, convert, load and save the weights of a CLIPSeg network."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from clipseg_ros.clipseg.model import SMALL, CLIPSeg, CLIPSegConfig
+from clipseg_ros.clipseg.weights import hub, layouts
+from clipseg_ros.clipseg.weights.tensorfile import CheckpointError, TensorFile
+
+__all__ = ["Checkpoint", "CheckpointError", "DEMO_FILE", "load_checkpoint", "save_checkpoint"]
+
+DEMO_FILE = Path(__file__).with_name("demo.safetensors")
+"""The bundled network of the simulated home."""
+
+FORMAT = "clipseg_ros"
+FORMAT_VERSION = "1"
+"""`format` and `version` in the metadata of our own files."""
+
+_UNTRAINED_SEED = 0
+_ORIGINAL_MARK = "film_mul.weight"
+_OPEN_CLIP_MARK = "visual.conv1.weight"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network with where it came from.
+
+    Attributes
+    ----------
+    model : the network, float32, on the CPU, in evaluation mode.
+    name : what was asked for, or the name of the file.
+    source : file or directory that was read; None for a fresh network.
+    trained : False for a randomly initialised network.
+    metadata : what `save_checkpoint` was given.
+    """
+
+    model: CLIPSeg
+    name: str
+    source: Path | None
+    trained: bool = True
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+class _Part(NamedTuple):
+    """One file, and how it names our tensors."""
+
+    file: TensorFile
+    layout: layouts.Layout
+
+
+def load_checkpoint(
+    weights: str | Path,
+    *,
+    allow_download: bool = False,
+    cache_dir: str | Path | None = None,
+    backbone: str | Path | None = None,
+) -> Checkpoint:
+    """Load a network.
+
+    Parameters
+    ----------
+    weights : "demo" (bundled), "untrained" (small, random), "published" or another name of `hub.RELEASES`,
+        "OWNER/NAME@COMMIT" of the Hugging Face hub, or a path: a directory or file in the published Hugging
+        Face layout, one of the authors' decoder files, or a file of `save_checkpoint`.
+    allow_download : fetch what is neither a path nor in the cache; the network is not touched otherwise.
+    cache_dir : cache of the Hugging Face hub; None for the user's.
+    backbone : CLIP ViT-B/16 for an authors' decoder file, as a file with open_clip's names or a Hugging Face
+        directory; None for OpenAI's from the cache.
+
+    Raises CheckpointError for weights that are not there or cannot be used, FileNotFoundError for a path that
+    does not exist.
+    """
+    weights = os.fspath(weights)
+    if weights == "untrained":
+        return Checkpoint(_fresh(SMALL), weights, None, trained=False)
+    if weights == "demo":
+        return _load_demo()
+    release = hub.find_release(weights)
+    if release is not None:
+        path = hub.obtain(release, allow_download=allow_download, cache_dir=cache_dir)
+        return replace(_load_path(path), name=weights)
+    path = Path(weights).expanduser()
+    if not path.exists():
+        names = ", ".join(["demo", "untrained", *hub.names()])
+        raise FileNotFoundError(
+            f"no file or directory {weights!r}, and no known weights of that name (known: {names})"
+        )
+    return _load_path(path, backbone=backbone, allow_download=allow_download, cache_dir=cache_dir)
+
+
+def _load_demo() -> Checkpoint:
+    if not DEMO_FILE.is_file():
+        raise CheckpointError(
+            "the demo weights are not bundled with this installation; use 'published' or 'untrained'"
+        )
+    return replace(_load_path(DEMO_FILE), name="demo")
+
+
+def save_checkpoint(
+    model: CLIPSeg, path: str | Path, *, half: bool = False, metadata: dict[str, Any] | None = None
+) -> None:
+    """Write `model` and its configuration to one safetensors file, replacing `path` at once or not at all.
+
+    Parameters
+    ----------
+    half : store float16, which halves the size; ValueError when a value does not fit.
+    metadata : plain JSON values, returned by `load_checkpoint`; `{"trained": False}` marks random weights.
+    """
+    path = Path(path)
+    tensors = {}
+    for name, tensor in model.state_dict().items():
+        stored = tensor.detach().to("cpu", torch.float16 if half else torch.float32).contiguous()
+        if not torch.isfinite(stored).all():
+            raise ValueError(f"tensor {name} has values that are not finite{' in float16' if half else ''}")
+        tensors[name] = stored
+    header = {
+        "format": FORMAT,
+        "version": FORMAT_VERSION,
+        "config": json.dumps(model.config.to_dict()),
+        "metadata": json.dumps(metadata or {}),
+    }
+    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        save_file(tensors, partial, metadata=header)
+        os.chmod(partial, 0o644)
+        os.replace(partial, path)
+    finally:
+        Path(partial).unlink(missing_ok=True)
+
+
+def _load_path(
+    path: Path,
+    *,
+    backbone: str | Path | None = None,
+    allow_download: bool = False,
+    cache_dir: str | Path | None = None,
+) -> Checkpoint:
+    if path.is_dir():
+        config, file = _open_directory(path)
+        return _load_hugging_face(config, file, path)
+    file = TensorFile(path)
+    if file.metadata.get("format") == FORMAT:
+        return _load_own(file)
+    if _ORIGINAL_MARK in file.names:
+        towers, part = _open_backbone(file, backbone, allow_download=allow_download, cache_dir=cache_dir)
+        config = layouts.config_of_original_decoder(file, towers)
+        return Checkpoint(_build(config, [_Part(file, layouts.original_decoder), part]), path.stem, path)
+    config = path.parent / "config.json"
+    if not config.is_file():
+        raise CheckpointError(
+            f"{path} is neither a file of this package nor one of the authors' decoders, "
+            "and no config.json lies beside it"
+        )
+    return _load_hugging_face(config, file, path)
+
+
+def _load_own(file: TensorFile) -> Checkpoint:
+    if file.metadata.get("version") != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{file.path} has format version {file.metadata.get('version')}; "
+            f"this package reads {FORMAT_VERSION}"
+        )
+    try:
+        config = CLIPSegConfig.from_dict(json.loads(file.metadata["config"]))
+        metadata = dict(json.loads(file.metadata.get("metadata", "{}")))
+    except KeyError as error:
+        raise CheckpointError(f"{file.path} lacks {error} in its metadata") from error
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(
+            f"{file.path}: the configuration in the metadata is unusable: {error}"
+        ) from error
+    model = _build(config, [_Part(file, layouts.own)])
+    return Checkpoint(model, file.path.stem, file.path, bool(metadata.get("trained", True)), metadata)
+
+
+def _load_hugging_face(config_path: Path, file: TensorFile, source: Path) -> Checkpoint:
+    config = layouts.config_of_hugging_face_clipseg(_read_json(config_path), origin=str(config_path))
+    config = replace(config, **_read_processor(config_path.parent))
+    return Checkpoint(_build(config, [_Part(file, layouts.hugging_face_clipseg)]), source.stem, source)
+
+
+def _open_directory(directory: Path) -> tuple[Path, TensorFile]:
+    """The configuration's path and the weights of a directory in the Hugging Face layout."""
+    config = directory / "config.json"
+    if not config.is_file():
+        raise CheckpointError(
+            f"{directory} lacks config.json, so it is not a checkpoint in the Hugging Face layout"
+        )
+    for name in hub.WEIGHT_FILES:
+        if (directory / name).is_file():
+            return config, TensorFile(directory / name)
+    raise CheckpointError(f"{directory} holds no weights: neither {' nor '.join(hub.WEIGHT_FILES)}")
+
+
+def _open_backbone(
+    decoder: TensorFile, backbone: str | Path | None, *, allow_download: bool, cache_dir: str | Path | None
+) -> tuple[dict[str, Any], _Part]:
+    """open_clip's configuration and the tensors of the towers that belong to an authors' decoder file."""
+    if backbone is None and f"clip_model.{_OPEN_CLIP_MARK}" in decoder.names:
+        return layouts.config_of_open_clip(decoder, "clip_model."), _Part(
+            decoder, layouts.open_clip_in_original
+        )
+    if backbone is None:
+        backbone = (
+            hub.obtain(hub.BACKBONE, allow_download=allow_download, cache_dir=cache_dir) / hub.BACKBONE_FILE
+        )
+    path = Path(backbone).expanduser()
+    if path.is_dir():
+        config, file = _open_directory(path)
+    else:
+        config, file = path.parent / "config.json", TensorFile(path)
+    if _OPEN_CLIP_MARK in file.names:
+        return layouts.config_of_open_clip(file), _Part(file, layouts.open_clip)
+    if not config.is_file():
+        raise CheckpointError(
+            f"{path} holds no tensor {_OPEN_CLIP_MARK}, so it is no CLIP vision transformer of open_clip"
+        )
+    values = _read_json(config)
+    layouts.require_model_type(values, "clip", origin=str(config))
+    return layouts.config_of_hugging_face_clip(values, origin=str(config)), _Part(
+        file, layouts.hugging_face_clip
+    )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path} holds a {type(values).__name__} instead of a JSON object")
+    return values
+
+
+def _read_processor(directory: Path) -> dict[str, Any]:
+    """`image_size`, `image_mean` and `image_std`, as far as a processor's configuration tells them."""
+    path = directory / "preprocessor_config.json"
+    if path.is_file():
+        values = _read_json(path)
+    elif (path := directory / "processor_config.json").is_file():
+        values = _read_json(path).get("image_processor", {})
+    else:
+        return {}
+    found = {}
+    for name in ("image_mean", "image_std"):
+        if name in values:
+            numbers = values[name]
+            valid = (
+                isinstance(numbers, list)
+                and len(numbers) == 3
+                and all(isinstance(n, (int, float)) for n in numbers)
+            )
+            if not valid or (name == "image_std" and min(numbers) <= 0):
+                raise CheckpointError(
+                    f"{path}: {name} is {numbers!r}, but must be three numbers, positive ones for image_std"
+                )
+            found[name] = tuple(map(float, numbers))
+    size = values.get("size")
+    if size is not None:
+        sides = (size.get("height"), size.get("width")) if isinstance(size, dict) else (size, size)
+        if not isinstance(sides[0], int) or sides[0] != sides[1] or sides[0] < 1:
+            raise CheckpointError(
+                f"{path}: size is {size!r}, but must be the equal height and width of a square"
+            )
+        found["image_size"] = sides[0]
+    return found
+
+
+def _fresh(config: CLIPSegConfig) -> CLIPSeg:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_UNTRAINED_SEED)
+        return CLIPSeg(config).eval()
+
+
+def _build(config: CLIPSegConfig, parts: list[_Part]) -> CLIPSeg:
+    """The network of `config` with the tensors of `parts`, each of which must be used up."""
+    main = parts[0].file.path
+    try:
+        with torch.device("meta"):
+            model = CLIPSeg(config)
+    except (ValueError, TypeError, ZeroDivisionError, RuntimeError, AssertionError) as error:
+        raise CheckpointError(f"{main}: this architecture is not supported: {error}") from error
+    unused = {part.file: set(part.file.names) for part in parts}
+    tensors = {}
+    for name, expected in model.state_dict().items():
+        for part in parts:
+            source = part.layout(name)
+            if source is not None:
+                tensors[name] = _read(part.file, source, tuple(expected.shape))
+                unused[part.file].difference_update(source.names)
+    for file, names in unused.items():
+        unknown = sorted(name for name in names if not layouts.IGNORED.fullmatch(name))
+        if unknown:
+            raise CheckpointError(f"{file.path} has unknown tensor {unknown[0]}{_others(len(unknown) - 1)}")
+    model.load_state_dict(tensors, assign=True)
+    length = model.context_length
+    model.clip.attn_mask = torch.full((length, length), float("-inf")).triu_(1)
+    return model.eval()
+
+
+def _read(file: TensorFile, source: layouts.Source, shape: tuple[int, ...]) -> Tensor:
+    """One of our tensors, of `shape`, from the tensors in `file` that it is made of."""
+    whole = shape[::-1] if source.transposed else shape
+    each = (whole[0] // len(source.names), *whole[1:]) if len(source.names) > 1 else whole
+    pieces = []
+    for name in source.names:
+        if name not in file.names:
+            raise CheckpointError(f"{file.path} lacks tensor {name}")
+        if file.shape(name) != each:
+            raise CheckpointError(
+                f"{file.path}: tensor {name} has shape {file.shape(name)}, but needs {each}"
+            )
+        pieces.append(file.read(name))
+    tensor = torch.cat(pieces) if len(pieces) > 1 else pieces[0]
+    return tensor.T.contiguous() if source.transposed else tensor
+
+
+def _others(count: int) -> str:
+    return "" if count == 0 else f" and {count} more"

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Published weights in the user's cache of the Hugging Face hub: find, download, verify.
+
+Nothing here touches the network except `download`. The cache is the one that all programs of a user share, so
+weights that `transformers` fetched are found too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import huggingface_hub
+from huggingface_hub import constants
+from huggingface_hub.utils import CacheNotFound, EntryNotFoundError, LocalEntryNotFoundError
+
+from clipseg_ros.clipseg.weights.tensorfile import CheckpointError
+
+WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+"""Weights in the Hugging Face layout, best first."""
+
+BACKBONE_FILE = "open_clip_model.safetensors"
+
+_CONFIG_FILE = "config.json"
+_PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
+_PINNED_NAME = re.compile(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)@([0-9a-f]{40})")
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Release:
+    """Weights on the Hugging Face hub.
+
+    Attributes
+    ----------
+    names : what a user may call it, shortest first.
+    repo : owner and name on the hub.
+    revision : the commit that is downloaded; None where this package pins none.
+    sha256 : SHA-256 of the files that a download takes, by name. Empty where this package knows none: then
+        the files of the Hugging Face layout are taken and compared with what the hub announces.
+    size : bytes of the weights file; None where unknown.
+    """
+
+    names: tuple[str, ...]
+    repo: str
+    revision: str | None
+    licence: str
+    sha256: dict[str, str] = field(default_factory=dict)
+    size: int | None = None
+
+    @property
+    def weight_files(self) -> tuple[str, ...]:
+        """The names that the weights may have, best first."""
+        return (BACKBONE_FILE,) if BACKBONE_FILE in self.sha256 else WEIGHT_FILES
+
+
+_CIDAS_LICENCE = "Apache-2.0 by the model card; the authors' repository excludes its weights from its MIT licence"
+
+RELEASES = (
+    Release(
+        ("published", "rd64-refined", "CIDAS/clipseg-rd64-refined"),
+        "CIDAS/clipseg-rd64-refined",
+        "999e0328d9e10b484360c477313983f9afdd7050",
+        _CIDAS_LICENCE,
+        {
+            "config.json": "c023375966d31b3b1392764f7bd91df47098ce19f62f11b0263d8eedcf708bcd",
+            "preprocessor_config.json": "4fb09ebcfd7651205ca8299b993c30088e5535ef350a72d46c5c4580eeac0440",
+            "model.safetensors": "d00ca85d6b859f9d07b7cfb8ef26fe9771cb275b34c9368f2ecf603139307f55",
+        },
+        603_049_496,
+    ),
+    Release(("rd64", "CIDAS/clipseg-rd64"), "CIDAS/clipseg-rd64", None, _CIDAS_LICENCE),
+    Release(("rd16", "CIDAS/clipseg-rd16"), "CIDAS/clipseg-rd16", None, _CIDAS_LICENCE),
+)
+"""Complete CLIPSeg networks."""
+
+BACKBONE = Release(
+    ("clip-vit-b-16",),
+    "timm/vit_base_patch16_clip_224.openai",
+    "977e3dd0ec55ab8da155f2fbeb6b5f54948b6e3d",
+    "MIT (OpenAI's CLIP)",
+    {BACKBONE_FILE: "4b8699299b1e8997753c64b052ba32031449d5d853f55a039148560ee02b820f"},
+    598_516_980,
+)
+"""OpenAI's CLIP ViT-B/16, on which the authors' decoder files were trained."""
+
+AUTHORS_DECODERS = {
+    "13845f6cee4d54ca46f62ee19dd354822094a26e0efccc64e606be93d6a7e26f": "rd64-uni.pth",
+    "61545cdb3a28f99d33d457c64a9721ade835a9dfbda604c459de6831c504167a": "rd16-uni.pth",
+}
+"""SHA-256 of decoder files as recorded in the history of github.com/timojl/clipseg."""
+
+
+def names() -> list[str]:
+    """The short names of complete networks."""
+    return [name for release in RELEASES for name in release.names if "/" not in name]
+
+
+def find_release(name: str) -> Release | None:
+    """The release of a known name or of "OWNER/NAME@COMMIT" with a full commit; None for anything else."""
+    for release in RELEASES:
+        if name in release.names:
+            return release
+    match = _PINNED_NAME.fullmatch(name)
+    if match is None:
+        return None
+    known = [release for release in (*RELEASES, BACKBONE) if (release.repo, release.revision) == match.groups()]
+    return known[0] if known else Release((name,), match[1], match[2], "see the model card")
+
+
+def obtain(release: Release, *, allow_download: bool, cache_dir: str | Path | None = None) -> Path:
+    """The directory of a release: cached, else downloaded if `allow_download`, else CheckpointError."""
+    cached = find_cached(release, cache_dir=cache_dir)
+    if cached is not None:
+        return cached
+    if not allow_download:
+        raise CheckpointError(
+            f"the weights {release.names[0]!r} are not in the cache {_cache(cache_dir)} and downloading is not "
+            f"allowed; `clipseg weights download {release.names[0]}` fetches them"
+        )
+    return download(release, cache_dir=cache_dir)
+
+
+def find_cached(release: Release, *, cache_dir: str | Path | None = None) -> Path | None:
+    """The directory of a complete cached copy, the pinned revision before any other; None without one."""
+    for revision in _revisions(release, cache_dir):
+        *weights, config = (_cached(release, name, revision, cache_dir)
+                            for name in (*release.weight_files, _CONFIG_FILE))
+        if any(weights) and (config or release is BACKBONE):
+            return next(filter(None, weights)).parent
+    return None
+
+
+def download(release: Release, *, cache_dir: str | Path | None = None) -> Path:
+    """Fetch a release at its revision into the cache, with a progress bar, and return its directory.
+
+    What is there already is kept when its hash is right, what was interrupted is finished, what is corrupt is
+    fetched again. Raises CheckpointError when that is not possible.
+    """
+    if release.revision is None:
+        raise CheckpointError(
+            f"this package pins no revision of {release.repo}; name one: "
+            f"`clipseg weights download {release.repo}@COMMIT` with the 40 hexadecimal digits of a commit"
+        )
+    if constants.HF_HUB_OFFLINE:
+        raise CheckpointError(f"{release.repo} cannot be downloaded while HF_HUB_OFFLINE is set")
+    if release.sha256:
+        fetched = [_fetch(release, name, cache_dir) for name in release.sha256]
+    else:
+        fetched = [_fetch(release, _CONFIG_FILE, cache_dir)]
+        if not any(_fetch(release, name, cache_dir, optional=True) for name in WEIGHT_FILES):
+            raise CheckpointError(f"{release.repo} at {release.revision} has neither {' nor '.join(WEIGHT_FILES)}")
+        for name in _PROCESSOR_FILES:
+            _fetch(release, name, cache_dir, optional=True)
+    return fetched[0].parent
+
+
+def expected_hash(release: Release, file: Path) -> tuple[str, str] | None:
+    """The hash that `file` of a cached release should have, and who says so; None when nobody does."""
+    known = release.sha256.get(file.name) if file.parent.name == release.revision else None
+    if known is not None:
+        return known, "known"
+    announced = file.resolve().name if file.is_symlink() else ""  # the cache names a file by the hub's hash of it
+    if re.fullmatch(r"[0-9a-f]{64}|[0-9a-f]{40}", announced):
+        return announced, "announced by the hub"
+    return None
+
+
+def hash_file(path: Path, *, like: str = "") -> str:
+    """SHA-256 of a file; its Git blob hash where `like` is one (40 digits), as for small files of the hub."""
+    if len(like) == 40:
+        digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+    else:
+        digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _fetch(release: Release, name: str, cache_dir: str | Path | None, *, optional: bool = False) -> Path | None:
+    """One verified file of a release in the cache; None for an `optional` one that the hub does not have."""
+    path = _cached(release, name, release.revision, cache_dir)
+    if path is not None:
+        if _is_intact(release, path):
+            return path
+        _remove(path)
+    try:
+        path = Path(huggingface_hub.hf_hub_download(release.repo, name, revision=release.revision,
+                                                    cache_dir=_cache(cache_dir)))
+    except Exception as error:  # network, proxy, disk and hub errors differ between versions of huggingface_hub
+        if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
+            if optional:
+                return None
+            raise CheckpointError(f"{release.repo} at {release.revision} has no file {name}") from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise CheckpointError(f"the download of {name} from {release.repo} failed, try it again: {reason}") from error
+    if not _is_intact(release, path):
+        expected, authority = expected_hash(release, path)
+        _remove(path)
+        raise CheckpointError(
+            f"{name} from {release.repo} does not have the hash {expected} ({authority}) and was deleted; "
+            "try the download again"
+        )
+    return path
+
+
+def _is_intact(release: Release, path: Path) -> bool:
+    expected = expected_hash(release, path)
+    return expected is None or hash_file(path, like=expected[0]) == expected[0]
+
+
+def _remove(path: Path) -> None:
+    blob = path.resolve()
+    path.unlink(missing_ok=True)
+    blob.unlink(missing_ok=True)
+
+
+def _cache(cache_dir: str | Path | None) -> Path:
+    return Path(cache_dir if cache_dir is not None else constants.HF_HUB_CACHE).expanduser()
+
+
+def _cached(release: Release, name: str, revision: str | None, cache_dir: str | Path | None) -> Path | None:
+    """A file of a release at a revision in the cache; None without one, and for a name that the hub does not allow."""
+    try:
+        path = huggingface_hub.try_to_load_from_cache(release.repo, name, _cache(cache_dir), revision)
+    except ValueError:
+        return None
+    return Path(path) if isinstance(path, str) else None  # there is a third answer: known not to be there
+
+
+def _revisions(release: Release, cache_dir: str | Path | None) -> Iterator[str]:
+    """Where to look in the cache: at the pinned revision, then the last known "main", then the others, newest first."""
+    if release.revision is not None:
+        yield release.revision
+    if "@" in release.names[0]:
+        return
+    yield "main"
+    try:
+        repos = huggingface_hub.scan_cache_dir(_cache(cache_dir)).repos
+    except (CacheNotFound, ValueError):  # no such folder, or a file of that name
+        return
+    mine = next((repo for repo in repos if (repo.repo_id, repo.repo_type) == (release.repo, "model")), None)
+    for one in sorted(mine.revisions if mine else (), key=lambda one: one.last_modified, reverse=True):
+        yield one.commit_hash

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What arrives from one camera: its newest frame, and the depth and calibration that belong to it."""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from clipseg_ros.ros.inputs.calibration import Calibration
+from clipseg_ros.ros.inputs.depth import DepthInput
+from clipseg_ros.ros.inputs.frame import Frame, Space
+from clipseg_ros.ros.inputs.subscription import AdaptiveSubscription
+from clipseg_ros.ros.reports import Reports
+from clipseg_ros.ros.settings import Settings
+
+SILENCE = 5.0
+"""Seconds without an image after which the node says why there is none."""
+
+
+class CameraInput:
+    """Subscribes to a camera and keeps what arrived last; the network never runs in its callbacks.
+
+    Parameters
+    ----------
+    node : on which the subscriptions are made
+    prefix : in front of the topics image, camera_info and depth: "" or "<name>/"
+    settings : whether images arrive on image/compressed, depth on depth/compressedDepth
+    on_frame : called with each new `Frame`
+
+    Attributes
+    ----------
+    newest : the last frame, None before the first
+    """
+
+    def __init__(self, node: Node, *, prefix: str, settings: Settings, reports: Reports,
+                 on_frame: Callable[[Frame], None]) -> None:
+        self.newest: Frame | None = None
+        self._reports = reports
+        self._on_frame = on_frame
+        self._info: CameraInfo | None = None
+        self._calibration = Calibration()
+        self._heard = time.monotonic()
+        self._published = False
+        compressed = settings.image_transport == "compressed"
+        image = f"{node.resolve_topic_name(f'{prefix}image')}/compressed" if compressed else f"{prefix}image"
+        with ExitStack() as made:
+            self._images = AdaptiveSubscription(node, CompressedImage if compressed else Image, image, self._on_image,
+                                                reports=reports, type_hint="image_transport")
+            made.callback(self._images.destroy)
+            self._infos = AdaptiveSubscription(node, CameraInfo, f"{prefix}camera_info", self._on_info, reports=reports)
+            made.callback(self._infos.destroy)
+            self._depths = DepthInput(node, prefix=prefix, compressed=settings.depth_transport == "compressed",
+                                      reports=reports)
+            made.callback(self._depths.destroy)
+            self._made = made.pop_all()
+
+    @property
+    def topic(self) -> str:
+        """Full name of the image topic."""
+        return self._images.topic
+
+    @property
+    def age(self) -> float:
+        """Seconds since the newest frame arrived, or since the beginning."""
+        return time.monotonic() - self._heard
+
+    @property
+    def silence(self) -> str:
+        """Why no image arrives; empty while they do."""
+        if self.age < SILENCE:
+            return ""
+        if self._published:
+            return f"no image has arrived for {self.age:.0f} s, although something publishes there"
+        return "nothing publishes images there; remap `image` to the camera's topic"
+
+    def check(self) -> None:
+        """Follow the publishers' quality of service and say why no image arrives. Call it now and again."""
+        self._published = bool(self._images.check())
+        self._infos.check()
+        self._depths.check()
+        if self.silence:
+            self._reports.warn(f"{self.topic}: {self.silence}")
+
+    def destroy(self) -> None:
+        """Stop listening. The newest frame stays."""
+        self._made.close()
+
+    def space(self, frame: Frame, settings: Settings) -> Space:
+        """What is known of the camera and of the depth at the time of the frame; what is faulty is reported."""
+        camera = None
+        try:
+            if self._info is None:
+                if self._depths:
+                    raise ValueError("there is depth, but no camera_info has arrived")
+                return Space()
+            camera = self._calibration.camera(self._info, frame.size, rectified=settings.rectified)
+            depth = self._depths.metres(frame.header, frame.size, settings) if self._depths else None
+            return Space(camera, depth)
+        except ValueError as error:
+            self._reports.warn(f"{self.topic}: objects have no pose: {error}")
+            return Space(camera)
+
+    def _on_image(self, message: Image | CompressedImage) -> None:
+        self._heard = time.monotonic()
+        self.newest = _CameraFrame(message, self)
+        self._on_frame(self.newest)
+
+    def _on_info(self, message: CameraInfo) -> None:
+        self._info = message
+
+
+class _CameraFrame(Frame):
+    """A frame whose camera also sends calibration and depth."""
+
+    def __init__(self, message: Image | CompressedImage, source: CameraInput) -> None:
+        super().__init__(message)
+        self._source = source
+
+    def space(self, settings: Settings) -> Space:
+        return self._source.space(self, settings)

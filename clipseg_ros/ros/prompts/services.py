@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The services: ~/segment answers about one image, ~/set_visual_prompt gives a picture a name."""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.node import Node
+from rclpy.task import Future
+from sensor_msgs.msg import CameraInfo, Image
+
+from clipseg_ros.clipseg import Prompt
+from clipseg_ros.ros.inputs.calibration import Calibration
+from clipseg_ros.ros.inputs.depth import depth_of
+from clipseg_ros.ros.inputs.frame import Frame, Space
+from clipseg_ros.ros.inputs.images import image_to_mask, image_to_rgb
+from clipseg_ros.ros.outputs.images import to_image
+from clipseg_ros.ros.parameters import Parameters
+from clipseg_ros.ros.pipeline import Pipeline
+from clipseg_ros.ros.prompts.store import ActivePrompts, PromptStore
+from clipseg_ros.ros.prompts.text import as_unique, check_threshold, parse_prompt
+from clipseg_ros.ros.settings import Settings
+from clipseg_ros.ros.worker import Worker
+from clipseg_ros.srv import Segment, SetVisualPrompt
+
+_OWN_IMAGES = "~/segment"
+"""Whose features the network caches for images that come with a request; no camera can be called so."""
+
+OLD = 1.0
+"""Seconds after which the answer says how old the newest frame was."""
+
+
+class Services:
+    """Answers requests in the worker's thread, between two frames; the executor never waits for the network.
+
+    Parameters
+    ----------
+    node : that offers the services
+    running : returns the pipeline and the worker, or raises ValueError with a sentence while the node is not active
+    """
+
+    def __init__(self, node: Node, *, store: PromptStore, parameters: Parameters,
+                 running: Callable[[], tuple[Pipeline, Worker]]) -> None:
+        self._node = node
+        self._store = store
+        self._parameters = parameters
+        self._running = running
+        # In the default group nothing else could be called while a request waits for the network.
+        node.create_service(Segment, "~/segment", self._serve_segment, callback_group=ReentrantCallbackGroup())
+        node.create_service(SetVisualPrompt, "~/set_visual_prompt", self._serve_visual_prompt)
+
+    async def _serve_segment(self, request: Segment.Request, response: Segment.Response) -> Segment.Response:
+        started = time.monotonic()
+        try:
+            pipeline, worker = self._running()
+            future = Future()
+            worker.submit(lambda: self.segment(request, pipeline), done=lambda answer: self._finish(future, answer),
+                          failed=lambda error: self._finish(future, error))
+            answer = await future
+            if isinstance(answer, Exception):
+                raise answer
+            response = answer
+            response.success = True
+        except Exception as error:  # whatever a request causes, the node lives on
+            response.message = self._sentence("segment", error)
+        response.duration = time.monotonic() - started
+        return response
+
+    def _serve_visual_prompt(self, request: SetVisualPrompt.Request,
+                             response: SetVisualPrompt.Response) -> SetVisualPrompt.Response:
+        try:
+            prompt = visual_prompt(request.image, request.mask)
+            if prompt is None:
+                raise ValueError("the visual prompt is empty: it needs an image")
+            self._store.set_visual(request.name, prompt)
+        except Exception as error:  # whatever a request causes, the node lives on
+            response.message = self._sentence("set_visual_prompt", error)
+        else:
+            response.success = True
+            response.message = f"@{request.name} is a prompt now"
+        return response
+
+    def _sentence(self, service: str, error: Exception) -> str:
+        """What went wrong; in the log too where it is the node's fault."""
+        if isinstance(error, ValueError):
+            return str(error)
+        message = f"the request failed: {type(error).__name__}: {error}"
+        self._node.get_logger().error(f"{service}: {message}")
+        return message
+
+    def _finish(self, future: Future, answer: Segment.Response | Exception) -> None:
+        """Hand the answer to the callback that awaits it; in the worker's thread."""
+        future.set_result(answer)
+        if self._node.executor is not None:
+            self._node.executor.wake()
+
+    def segment(self, request: Segment.Request, pipeline: Pipeline) -> Segment.Response:
+        """The answer to a request, in the worker's thread. ValueError, with a sentence, for one that is refused."""
+        active = self._prompts(request)
+        pipeline.segmenter.check(active.prompts)
+        frame, camera, note = self._frame(request, pipeline)
+        maps, = pipeline.look([frame], active, cameras=[camera])
+        seen = pipeline.seen(frame, active, maps)
+        notes = filter(None, (note, pipeline.segmenter.unknown_words_note(active.prompts)))
+        return Segment.Response(
+            message="; ".join(notes), header=seen.header, pose_frame_id=seen.pose_frame_id,
+            prompts=list(active.texts), masks=[to_image(mask, "mono8", seen.header) for mask in seen.maps.masks],
+            scores=seen.maps.scores, objects=seen.array.objects)
+
+    def _prompts(self, request: Segment.Request) -> ActivePrompts:
+        """The request's prompts, its visual prompt behind them; the node's own where it has neither."""
+        if request.threshold:
+            check_threshold(request.threshold)
+        threshold = request.threshold or self._store.threshold
+        active = self._store.resolve(as_unique(map(parse_prompt, request.prompts)), threshold=threshold)
+        visual = visual_prompt(request.visual_prompt, request.visual_prompt_mask)
+        if visual is not None:
+            active = ActivePrompts((*active.texts, visual.label), (*active.prompts, visual),
+                                   (*active.thresholds, threshold))
+        active = active if active.prompts else self._store.active_at(threshold)
+        if not active.prompts:
+            raise ValueError("nothing to look for: the request has no prompt and the node has none either")
+        return active
+
+    def _frame(self, request: Segment.Request, pipeline: Pipeline) -> tuple[Frame, str, str]:
+        """The request's image or the newest one of its camera, whose cache it goes by, and what is to be said of it."""
+        settings = self._parameters.settings
+        if not is_absent(request.image):
+            return _GivenFrame(request, settings), _OWN_IMAGES, ""
+        name = request.camera or next(iter(pipeline.cameras))
+        if name not in pipeline.cameras:
+            raise ValueError(f"there is no camera {name[:40]!r}; this node has {', '.join(pipeline.cameras)}")
+        source = pipeline.cameras[name].input
+        frame, age = source.newest, source.age
+        if frame is None:
+            raise ValueError(f"no image has arrived on {source.topic} yet; send one with the request or wait")
+        if 0 < settings.segment_max_age < age:
+            raise ValueError(f"the newest image of {source.topic} arrived {age:.1f} s ago, which is more than "
+                             f"segment_max_age ({settings.segment_max_age:g} s); send one with the request or wait")
+        return frame, name, f"the image arrived {age:.1f} s ago" if age > OLD else ""
+
+
+class _GivenFrame(Frame):
+    """An image that came with a request, with its depth and calibration. ValueError where any of them is faulty."""
+
+    def __init__(self, request: Segment.Request, settings: Settings) -> None:
+        super().__init__(request.image)
+        if self.fault:
+            raise ValueError(self.fault)
+        self._space = self._read_space(request.camera_info, request.depth, settings)
+
+    def space(self, settings: Settings) -> Space:
+        return self._space
+
+    def _read_space(self, info: CameraInfo, depth: Image, settings: Settings) -> Space:
+        if not info.width:
+            if not is_absent(depth):
+                raise ValueError("there is depth but no camera_info; poses need both")
+            return Space()
+        camera = Calibration().camera(info, self.size, rectified=settings.rectified)
+        return Space(camera, None if is_absent(depth) else depth_of(depth, self.header, self.size, settings))
+
+
+def is_absent(image: Image) -> bool:
+    """Whether an image field of a request was left empty."""
+    return not (image.width or image.height or image.data)
+
+
+def visual_prompt(image: Image, mask: Image) -> Prompt | None:
+    """The prompt of a picture and its mask, either of which may be absent. ValueError where one is faulty."""
+    if is_absent(image):
+        if not is_absent(mask):
+            raise ValueError("there is a mask but no visual prompt; a mask needs the picture that it belongs to")
+        return None
+    try:
+        return Prompt(image=image_to_rgb(image), mask=None if is_absent(mask) else image_to_mask(mask))
+    except ValueError as error:
+        raise ValueError(f"the visual prompt cannot be used: {error}") from None
+

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The prompts that the node looks for now, and the named visual prompts."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from threading import Lock
+
+from clipseg_ros.clipseg import Prompt, Segmenter
+from clipseg_ros.ros.prompts.text import PromptText, check_name
+
+MAX_VISUAL_PROMPTS = 64
+
+
+@dataclass(frozen=True)
+class ActivePrompts:
+    """What one frame is searched for: texts as written, the network's prompts, and a threshold each."""
+
+    texts: tuple[str, ...] = ()
+    prompts: tuple[Prompt, ...] = ()
+    thresholds: tuple[float, ...] = ()
+
+
+class PromptStore:
+    """Prompts and visual prompts, replaced as a whole or not at all; safe to use from several threads.
+
+    Attributes
+    ----------
+    active : the prompts to look for now, worked out when they were set
+    """
+
+    def __init__(self, threshold: float) -> None:
+        self._lock = Lock()
+        self._threshold = threshold
+        self._written: tuple[PromptText, ...] = ()
+        self._visual: dict[str, Prompt] = {}
+        self.active = ActivePrompts()
+
+    @property
+    def threshold(self) -> float:
+        """For the prompts without one of their own."""
+        return self._threshold
+
+    @threshold.setter
+    def threshold(self, threshold: float) -> None:
+        with self._lock:
+            self._threshold = threshold
+            self.active = self._resolve(self._written, threshold)
+
+    def check(self, prompts: tuple[PromptText, ...], segmenter: Segmenter | None) -> None:
+        """Raise ValueError if one of the prompts cannot be looked for.
+
+        Without a segmenter only `@names`, control characters and empty texts are checked.
+        """
+        resolved = self.resolve(prompts)
+        if segmenter is not None:
+            segmenter.check(resolved.prompts)
+
+    def replace(self, prompts: tuple[PromptText, ...], segmenter: Segmenter | None) -> bool:
+        """Look for these prompts from now on; return whether that changes anything.
+
+        Raises
+        ------
+        ValueError
+            As `check`; the earlier prompts then stay.
+        """
+        self.check(prompts, segmenter)
+        with self._lock:
+            changed = prompts != self._written
+            self._written, self.active = prompts, self._resolve(prompts, self._threshold)
+        return changed
+
+    def resolve(self, prompts: Iterable[PromptText], *, threshold: float | None = None) -> ActivePrompts:
+        """Prompts as the network takes them; `threshold` is for those without one, the store's if it is None.
+
+        Raises
+        ------
+        ValueError
+            If an `@name` is unknown or a text holds control characters.
+        """
+        with self._lock:
+            return self._resolve(tuple(prompts), self._threshold if threshold is None else threshold)
+
+    def active_at(self, threshold: float) -> ActivePrompts:
+        """The prompts to look for now, `threshold` being that of those without one of their own."""
+        return self.resolve(self._written, threshold=threshold)
+
+    def set_visual(self, name: str, prompt: Prompt) -> None:
+        """Let `@name` stand for `prompt` from now on.
+
+        Raises
+        ------
+        ValueError
+            If the name cannot be used or there are `MAX_VISUAL_PROMPTS` others already.
+        """
+        check_name(name)
+        with self._lock:
+            if name not in self._visual and len(self._visual) >= MAX_VISUAL_PROMPTS:
+                raise ValueError(f"there are {MAX_VISUAL_PROMPTS} visual prompts already; give this one the name of "
+                                 f"another to replace it: {', '.join(sorted(self._visual))}")
+            self._visual[name] = prompt
+            self.active = self._resolve(self._written, self._threshold)
+
+    def _resolve(self, prompts: tuple[PromptText, ...], threshold: float) -> ActivePrompts:
+        return ActivePrompts(
+            tuple(prompt.text for prompt in prompts), tuple(self._prompt(prompt) for prompt in prompts),
+            tuple(threshold if prompt.threshold is None else prompt.threshold for prompt in prompts))
+
+    def _prompt(self, prompt: PromptText) -> Prompt:
+        name = prompt.visual_name
+        if name is None:
+            return Prompt.of(prompt.text)
+        if name not in self._visual:
+            known = ", ".join("@" + other for other in sorted(self._visual)) or "none yet"
+            raise ValueError(f"there is no visual prompt {prompt.text}; set_visual_prompt makes one (known: {known})")
+        return self._visual[name]

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One frame and what was found in it."""
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from std_msgs.msg import Header
+
+from clipseg_ros.msg import SegmentedObjectArray
+from clipseg_ros.perception.following import Follower
+from clipseg_ros.perception.found import FoundObject, locate_objects
+from clipseg_ros.perception.maps import Maps
+from clipseg_ros.perception.overlay import draw_overlay
+from clipseg_ros.perception.regions import Region, find_regions
+from clipseg_ros.ros.inputs.depth import seconds
+from clipseg_ros.ros.inputs.frame import Frame, Space
+from clipseg_ros.ros.inputs.target_frame import TargetFrame
+from clipseg_ros.ros.outputs.objects import to_array
+from clipseg_ros.ros.prompts.store import ActivePrompts
+from clipseg_ros.ros.reports import Reports
+from clipseg_ros.ros.settings import Settings
+
+
+class Seen:
+    """Each part is made when it is first asked for and then never again.
+
+    Parameters
+    ----------
+    frame : the picture, which knows its space
+    active : the n prompts
+    maps : what the network found of them
+    target : where poses are moved to; None leaves them in the picture's frame
+    follower : numbers the objects; None leaves them without
+    reports : where it is said why objects have no pose
+    """
+
+    def __init__(self, frame: Frame, active: ActivePrompts, maps: Maps, *, settings: Settings, reports: Reports,
+                 target: TargetFrame | None = None, follower: Follower | None = None) -> None:
+        self.frame = frame
+        self.active = active
+        self._settings = settings
+        self._reports = reports
+        self._target = target
+        self._follower = follower
+        self._raw = maps
+
+    @property
+    def header(self) -> Header:
+        """The picture's."""
+        return self.frame.header
+
+    @property
+    def pose_frame_id(self) -> str:
+        """Frame of the objects' poses."""
+        return self.header.frame_id if self._target is None else self._target.frame
+
+    @cached_property
+    def maps(self) -> Maps:
+        """What masks and objects are made of."""
+        return self._raw
+
+    @cached_property
+    def probability(self) -> np.ndarray:
+        """(n * H, W) float32: the prompts' probability images under each other, the first on top."""
+        probabilities = self._raw.probabilities
+        return probabilities.reshape(-1, probabilities.shape[2])
+
+    @cached_property
+    def overlay(self) -> np.ndarray:
+        """(H, W, 3) uint8 RGB: the picture with the masks and a legend drawn on it."""
+        maps = self.maps
+        return draw_overlay(self.frame.rgb, maps.values, maps.thresholds, self.active.texts, labels=maps.labels,
+                            scores=maps.scores)
+
+    @cached_property
+    def regions(self) -> list[list[Region]]:
+        """Those of each prompt, the best first."""
+        limits = {"min_area": self._settings.min_area, "max_regions": self._settings.max_regions}
+        return [find_regions(values, threshold, full_scale=self.maps.full_scale, **limits)
+                for values, threshold in zip(self.maps.values, self.maps.thresholds)]
+
+    @cached_property
+    def space(self) -> Space:
+        """What is known of camera and depth; nothing is looked up where no region needs it."""
+        return self.frame.space(self._settings) if any(self.regions) else Space()
+
+    @cached_property
+    def objects(self) -> tuple[FoundObject, ...]:
+        """The regions with their places in `pose_frame_id`, and their numbers."""
+        found = locate_objects(self.regions, self.active.texts, *self.space, point=self._settings.point)
+        if self._target is not None and any(one.pose is not None for one in found):
+            found = self._moved(found, self._target)
+        return found if self._follower is None else self._follower.follow(found, seconds(self.header))
+
+    @cached_property
+    def array(self) -> SegmentedObjectArray:
+        """The message of the objects, of which others are made."""
+        return to_array(self)
+
+    def _moved(self, found: tuple[FoundObject, ...], target: TargetFrame) -> tuple[FoundObject, ...]:
+        """The objects with their poses in the target frame; without poses where tf2 has no transform."""
+        transform = None
+        try:
+            transform = target.lookup(self.header)
+        except ValueError as error:
+            self._reports.warn(f"objects have no pose: {error}")
+        return tuple(one.seen_from(transform) for one in found)

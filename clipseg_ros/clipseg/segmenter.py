@@ -69,6 +69,8 @@ class Segmenter:
         Of so many cameras, those seen last, the encoded frame is kept.
     name, trained :
         What was loaded, for people; an untrained network finds nothing.
+    threshold :
+        Probability from which on a pixel is meant, where nobody says another one.
     progress :
         Told, in sentences, what takes long and what was measured; None for Python's logging.
 
@@ -88,6 +90,7 @@ class Segmenter:
         frames_kept: int = FRAMES_KEPT,
         name: str = "custom",
         trained: bool = True,
+        threshold: float = 0.5,
         progress: Callable[[str], None] | None = None,
     ) -> None:
         self._setting = settle(backend, device, precision)
@@ -98,6 +101,7 @@ class Segmenter:
         self._tokenizer = tokenizer or Tokenizer(model.context_length, model.config.token_ids)
         self._name = name
         self._trained = trained
+        self._threshold = threshold
         self._embeddings: OrderedDict[tuple, Tensor] = OrderedDict()
         self._frames: OrderedDict[str, tuple[np.ndarray, ImageFeatures]] = OrderedDict()
         self._lock = RLock()
@@ -129,7 +133,7 @@ class Segmenter:
             require(backend, setting.precision)
         checkpoint = load_checkpoint(weights, allow_download=allow_download)
         return cls(checkpoint.model, input_size=input_size, unchanged=unchanged, frames_kept=frames_kept,
-                   name=checkpoint.name, trained=checkpoint.trained, progress=progress, **setting._asdict())
+                   name=checkpoint.name, trained=checkpoint.trained, threshold=checkpoint.threshold, progress=progress, **setting._asdict())
 
     @property
     def name(self) -> str:
@@ -140,6 +144,11 @@ class Segmenter:
     def trained(self) -> bool:
         """False for freshly initialised weights, whose masks mean nothing."""
         return self._trained
+
+    @property
+    def threshold(self) -> float:
+        """Probability from which on a pixel is meant, unless somebody says another one: that of the weights."""
+        return self._threshold
 
     @property
     def device(self) -> torch.device:

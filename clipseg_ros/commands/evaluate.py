@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     network.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 ... (default: auto)")
     network.add_argument("--allow-download", action="store_true", help="fetch published weights if missing")
     answer = parser.add_argument_group("what comes out")
-    answer.add_argument("--threshold", type=float, default=0.5, metavar="T", help="what reaches it is found (0.5)")
+    answer.add_argument("--threshold", type=float, metavar="T", help="what reaches it is found (the weights' own)")
     answer.add_argument("--json", type=Path, metavar="OUT", help="write figures, curves and every case")
     answer.add_argument("--csv", type=Path, metavar="OUT", help="write a row of figures per type of prompt")
     answer.add_argument("--report", type=Path, metavar="DIR", help="write DIR/index.html, with pictures")
@@ -45,13 +45,15 @@ def run(args: argparse.Namespace) -> int:
     from clipseg_ros.lab.evaluation.report import to_text, write_csv, write_json
     from clipseg_ros.lab.evaluation.segmentation import index_of
 
-    index_of(args.threshold)
+    if args.threshold is not None:
+        index_of(args.threshold)
     pictures, data = _pictures(args)
     segmenter = Segmenter.load(args.weights, device=args.device, allow_download=args.allow_download)
-    gallery = Gallery(threshold=args.threshold) if args.report else None
-    evaluation = _evaluate(segmenter, pictures, args.threshold, gallery)
+    threshold = segmenter.threshold if args.threshold is None else args.threshold
+    gallery = Gallery(threshold=threshold) if args.report else None
+    evaluation = _evaluate(segmenter, pictures, threshold, gallery)
     about = {"weights": segmenter.name, "data": data}
-    print(f"{segmenter.name} on {data}; pictures: {evaluation.pictures}, threshold: {args.threshold:g}\n")
+    print(f"{segmenter.name} on {data}; pictures: {evaluation.pictures}, threshold: {threshold:g}\n")
     print(to_text(evaluation))
     if not segmenter.trained:
         print("\nThese weights are not trained: the figures mean nothing.", file=sys.stderr)

@@ -215,6 +215,6 @@ def _save(checkpoint, args: argparse.Namespace) -> None:
         checkpoint.model,
         args.output,
         half=args.half,
-        metadata={**checkpoint.metadata, "trained": checkpoint.trained},
+        metadata={**checkpoint.metadata, "trained": checkpoint.trained, "threshold": checkpoint.threshold},
     )
     print(f"{args.output}: {_megabytes(args.output.stat().st_size)}")

@@ -35,6 +35,9 @@ from clipseg_ros.ros.worker import Worker
 CHECK_PERIOD = 0.5
 """Seconds between two looks at who publishes images and prompts."""
 
+UNKNOWN_THRESHOLD = 0.5
+"""Stands for the weights' own until they are loaded."""
+
 
 class ClipsegNode(LifecycleNode):
     """Finds prompts in camera images.
@@ -51,11 +54,11 @@ class ClipsegNode(LifecycleNode):
         self._active = ExitStack()
         self._enabled = True
         self._unknown_words = ""
-        self._store = PromptStore(threshold=Settings().threshold)
+        self._store = PromptStore(threshold=UNKNOWN_THRESHOLD)
         self._prompt_topic = PromptTopic(self, "~/prompt", self._on_prompt)
         self._configuration = Parameters(self, frozen=lambda: self._pipeline is not None, check=self._check,
                                       changed=self._changed)
-        self._store.threshold = self._configuration.settings.threshold
+        self._store.threshold = self._threshold(self._configuration.settings)
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._prompts_publisher = self.create_lifecycle_publisher(Prompts, "~/prompts", latched)
         Services(self, store=self._store, parameters=self._configuration, running=self._running)
@@ -135,6 +138,7 @@ class ClipsegNode(LifecycleNode):
                 made.callback(target.destroy)
             segmenter = self._load(settings)
             made.callback(segmenter.close)
+            self._store.threshold = settings.threshold or segmenter.threshold
             self._store.replace(settings.prompt_texts, segmenter)
             self._pipeline = Pipeline(self, segmenter, store=self._store, parameters=self._configuration, target=target,
                                       reports=self._reports)
@@ -256,11 +260,15 @@ class ClipsegNode(LifecycleNode):
         if self._worker is not None and names & {"max_rate", "max_rates"}:
             self._worker.set_rates(settings.max_rate, settings.rates)
         if "threshold" in names:
-            self._store.threshold = settings.threshold
+            self._store.threshold = self._threshold(settings)
         if "prompts" in names:
             self._store.replace(settings.prompt_texts, self._segmenter)
         if names & {"prompts", "threshold"}:
             self._publish_prompts()
+
+    def _threshold(self, settings: Settings) -> float:
+        """The parameter, or the weights' own as far as they are known."""
+        return settings.threshold or (UNKNOWN_THRESHOLD if self._segmenter is None else self._segmenter.threshold)
 
     @property
     def _segmenter(self) -> Segmenter | None:

@@ -40,6 +40,11 @@ def _check_rates(rates: Sequence[float]) -> None:
             raise ValueError(f"a rate is {rate:g}; it must be 0 to 1000 frames per second")
 
 
+def _check_threshold(value: float) -> None:
+    if value:
+        check_threshold(value)
+
+
 def _check_device(value: str) -> None:
     if value not in ("auto", "cpu", "cuda") and not (value.startswith("cuda:") and value[5:].isdigit()):
         raise ValueError(f"{value!r} is unknown; it must be auto, cpu, cuda or cuda:N")
@@ -108,9 +113,9 @@ class Settings:
     prompts: tuple[str, ...] = parameter([""],
         "What to look for, each as 'text', 'text=threshold' or '@name'. Empty texts are ignored.",
         live=True, check=parse_list)
-    threshold: float = parameter(0.5,
-        "Probability from which a pixel belongs to a prompt without a threshold of its own.",
-        live=True, range=(0.0, 1.0), check=check_threshold)
+    threshold: float = parameter(0.0,
+        "Probability from which a pixel belongs to a prompt without a threshold of its own. 0: that of the weights.",
+        live=True, range=(0.0, 1.0), check=_check_threshold)
     min_area: int = parameter(64, "Smaller regions are no objects, in pixels.", live=True, range=(1, 100_000_000))
     max_regions: int = parameter(20, "At most so many objects per prompt, the best.", live=True, range=(1, 256))
     point: str = parameter("centroid",

@@ -29,7 +29,7 @@ def test_every_parameter_has_a_description_and_numbers_have_a_range(peer, node):
 
 
 @pytest.mark.parametrize(("name", "value", "says"), [
-    ("threshold", 0.0, "must be greater than 0 and less than 1"),
+    ("threshold", 1.0, "must be greater than 0 and less than 1"),
     ("threshold", 1.5, "range"),
     ("threshold", "high", "type"),
     ("min_area", 0, "range"),
@@ -75,7 +75,8 @@ def test_prompts_and_threshold_change_live(peer, node):
         prompts = peer.set_prompts("lamp=0.3; chair")
         assert list(prompts.thresholds) == pytest.approx([0.3, 0.6])
     finally:
-        peer.set_parameter("threshold", 0.5)
+        assert peer.set_parameter("threshold", 0.0).successful
+    assert list(peer.set_prompts("lamp=0.3; chair").thresholds) == pytest.approx([0.3, 0.5]), "the weights' own"
 
 
 def test_what_belongs_together_is_judged_together(peer, start_node):

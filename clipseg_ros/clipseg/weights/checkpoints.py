@@ -27,6 +27,10 @@ FORMAT = "clipseg_ros"
 FORMAT_VERSION = "1"
 """`format` and `version` in the metadata of our own files."""
 
+PUBLISHED_THRESHOLD = 0.3
+"""Probability from which on a pixel is meant, for published weights: that of most of the paper's tables (section 4), which
+warns that the best one can be far from 0.5."""
+
 _UNTRAINED_SEED = 0
 _ORIGINAL_MARK = "film_mul.weight"
 _OPEN_CLIP_MARK = "visual.conv1.weight"
@@ -43,6 +47,8 @@ class Checkpoint:
     source : file or directory that was read; None for a fresh network.
     trained : False for a randomly initialised network.
     metadata : what `save_checkpoint` was given.
+    threshold : probability in (0, 1) from which on a pixel is meant where nobody says another one; a file of
+        `save_checkpoint` names its own as the metadata's "threshold".
     """
 
     model: CLIPSeg
@@ -50,6 +56,7 @@ class Checkpoint:
     source: Path | None
     trained: bool = True
     metadata: dict[str, Any] = field(default_factory=dict)
+    threshold: float = 0.5
 
 
 class _Part(NamedTuple):
@@ -115,7 +122,8 @@ def save_checkpoint(
     Parameters
     ----------
     half : store float16, which halves the size; ValueError when a value does not fit.
-    metadata : plain JSON values, returned by `load_checkpoint`; `{"trained": False}` marks random weights.
+    metadata : plain JSON values, returned by `load_checkpoint`; `{"trained": False}` marks random weights, a
+        "threshold" is that of `Checkpoint`.
     """
     path = Path(path)
     tensors = {}
@@ -156,7 +164,8 @@ def _load_path(
     if _ORIGINAL_MARK in file.names:
         towers, part = _open_backbone(file, backbone, allow_download=allow_download, cache_dir=cache_dir)
         config = layouts.config_of_original_decoder(file, towers)
-        return Checkpoint(_build(config, [_Part(file, layouts.original_decoder), part]), path.stem, path)
+        return Checkpoint(_build(config, [_Part(file, layouts.original_decoder), part]), path.stem, path,
+                          threshold=PUBLISHED_THRESHOLD)
     config = path.parent / "config.json"
     if not config.is_file():
         raise CheckpointError(
@@ -181,14 +190,18 @@ def _load_own(file: TensorFile) -> Checkpoint:
         raise CheckpointError(
             f"{file.path}: the configuration in the metadata is unusable: {error}"
         ) from error
+    threshold = metadata.get("threshold", 0.5)
+    if not isinstance(threshold, float) or not 0 < threshold < 1:
+        raise CheckpointError(f"{file.path} names the threshold {threshold!r}; it must be a number between 0 and 1")
     model = _build(config, [_Part(file, layouts.own)])
-    return Checkpoint(model, file.path.stem, file.path, bool(metadata.get("trained", True)), metadata)
+    return Checkpoint(model, file.path.stem, file.path, bool(metadata.get("trained", True)), metadata, threshold)
 
 
 def _load_hugging_face(config_path: Path, file: TensorFile, source: Path) -> Checkpoint:
     config = layouts.config_of_hugging_face_clipseg(_read_json(config_path), origin=str(config_path))
     config = replace(config, **_read_processor(config_path.parent))
-    return Checkpoint(_build(config, [_Part(file, layouts.hugging_face_clipseg)]), source.stem, source)
+    return Checkpoint(_build(config, [_Part(file, layouts.hugging_face_clipseg)]), source.stem, source,
+                      threshold=PUBLISHED_THRESHOLD)
 
 
 def _open_directory(directory: Path) -> tuple[Path, TensorFile]:

@@ -29,7 +29,7 @@ def average_files(weights: str | Path, other: str | Path, output: str | Path, *,
     """
     checkpoint = load_checkpoint(weights)
     average_into(checkpoint.model, load_checkpoint(other).model, share=share)
-    metadata = {**checkpoint.metadata, "trained": checkpoint.trained}
+    metadata = {**checkpoint.metadata, "trained": checkpoint.trained, "threshold": checkpoint.threshold}
     save_checkpoint(checkpoint.model, output, half=half, metadata=metadata)
 
 

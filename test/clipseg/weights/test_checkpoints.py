@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from clipseg_ros.clipseg import Segmenter
 from clipseg_ros.clipseg.model import SMALL, CLIPSeg, CLIPSegConfig
 from clipseg_ros.clipseg.weights import checkpoints
 from clipseg_ros.clipseg.weights.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
@@ -175,6 +176,10 @@ def test_published_layout_gives_the_reference_logits(published):
         expected = reference(pixel_values=pixels, input_ids=tokens).logits
         found = model.decode(model.encode_image(pixels), model.encode_text(tokens))[:, 0]
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * expected.std().item())
+
+
+def test_published_weights_have_the_papers_threshold(published):
+    assert load_checkpoint(published[0]).threshold == 0.3
 
 
 def test_directory_file_and_pickle_are_the_same(copy):
@@ -397,3 +402,17 @@ def test_paths_and_names_that_do_not_exist(tmp_path):
         load_checkpoint(tmp_path)
     with pytest.raises(CheckpointError, match="'published' are not in the cache.*weights download published"):
         load_checkpoint("published", cache_dir=tmp_path)
+
+
+@pytest.mark.parametrize(("metadata", "threshold"), [({}, 0.5), ({"threshold": 0.35}, 0.35)])
+def test_a_file_names_its_own_threshold(tmp_path, metadata, threshold):
+    save_checkpoint(CLIPSeg(SMALL), tmp_path / "own.safetensors", metadata=metadata)
+    assert load_checkpoint(tmp_path / "own.safetensors").threshold == threshold
+    assert Segmenter.load(tmp_path / "own.safetensors", device="cpu").threshold == threshold
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.5, "high"])
+def test_a_threshold_that_cannot_be_is_refused(tmp_path, threshold):
+    save_checkpoint(CLIPSeg(SMALL), tmp_path / "own.safetensors", metadata={"threshold": threshold})
+    with pytest.raises(CheckpointError, match=f"names the threshold {threshold!r}; it must be a number between 0 and 1"):
+        load_checkpoint(tmp_path / "own.safetensors")

@@ -25,7 +25,12 @@ from clipseg_ros.clipseg.prompts import Prompt, as_prompts, engineer_visual_prom
 from clipseg_ros.clipseg.setting import Setting, settle
 from clipseg_ros.clipseg.tokenizer import Tokenizer
 from clipseg_ros.clipseg.unchanged import UnchangedScene
+from clipseg_ros.perception.camera import Pinhole
+from clipseg_ros.perception.found import FoundObject, locate_objects
 from clipseg_ros.perception.maps import Maps
+from clipseg_ros.perception.objects import Objects
+from clipseg_ros.perception.patches import Patches
+from clipseg_ros.perception.selection import Limits
 
 Prompts = Union[str, Prompt, Iterable[Union[str, Prompt]]]
 
@@ -221,6 +226,33 @@ class Segmenter:
                 return [Maps(values, tuple(thresholds)) for values in to_probabilities(logits, sizes)]
             return [Maps(values, tuple(map(first_level, thresholds)), LEVELS)
                     for values in to_levels(logits, sizes, thresholds)]
+
+    def find(
+        self, image: np.ndarray, prompts: Prompts, *, threshold: float | None = None, depth: np.ndarray | None = None,
+        camera: Pinhole | None = None, limits: Limits = Limits(), point: str = "centroid"
+    ) -> list[FoundObject]:
+        """The things that prompts mean, each once: its mask, box and score, and where it is.
+
+        Parameters
+        ----------
+        image : (H, W, 3) uint8 RGB
+        threshold : probability in (0, 1) from which on a pixel is meant; None for the weights' own
+        depth : (H, W) float32 metres, NaN where unknown, registered to the image. With it things are told apart that
+            touch in the image, and with `camera` they have poses
+        camera : that took the image, `Pinhole.from_camera_info(...)`
+        limits : what is too small or too much
+        point : as `perception.location.locate`
+
+        Returns
+        -------
+        those of the first prompt first, the best first within a prompt
+
+        Raises ValueError as `segment`, and where depth, camera and image do not have one size.
+        """
+        prompts = as_prompts(prompts)
+        maps, = self.maps([image], prompts, [self.threshold if threshold is None else threshold] * len(prompts))
+        regions = Objects(maps, Patches(image, depth, camera), limits).regions
+        return list(locate_objects(regions, [prompt.label for prompt in prompts], camera, depth, point=point))
 
     def logits(
         self, image: np.ndarray | Sequence[np.ndarray], prompts: Prompts, *, camera: str | Sequence[str] = ""

@@ -32,6 +32,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     network.add_argument("--allow-download", action="store_true", help="fetch published weights if missing")
     answer = parser.add_argument_group("what comes out")
     answer.add_argument("--threshold", type=float, metavar="T", help="what reaches it is found (the weights' own)")
+    answer.add_argument("--refine-alpha", action="store_true", help="matting measures of the objects' masks with the "
+                        "picture's edges, not of the probability")
     answer.add_argument("--json", type=Path, metavar="OUT", help="write figures, curves and every case")
     answer.add_argument("--csv", type=Path, metavar="OUT", help="write a row of figures per type of prompt")
     answer.add_argument("--report", type=Path, metavar="DIR", help="write DIR/index.html, with pictures")
@@ -51,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     segmenter = Segmenter.load(args.weights, device=args.device, allow_download=args.allow_download)
     threshold = segmenter.threshold if args.threshold is None else args.threshold
     gallery = Gallery(threshold=threshold) if args.report else None
-    evaluation = _evaluate(segmenter, pictures, threshold, gallery)
+    evaluation = _evaluate(segmenter, pictures, threshold, gallery, args.refine_alpha)
     about = {"weights": segmenter.name, "data": data}
     print(f"{segmenter.name} on {data}; pictures: {evaluation.pictures}, threshold: {threshold:g}\n")
     print(to_text(evaluation))
@@ -68,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _evaluate(
-    segmenter: Segmenter, pictures: Iterable[Picture], threshold: float, gallery: Gallery | None
+    segmenter: Segmenter, pictures: Iterable[Picture], threshold: float, gallery: Gallery | None, refine_alpha: bool
 ) -> Evaluation:
     """Evaluate with a progress bar; afterwards say which words the network does not know."""
     from tqdm import tqdm
@@ -85,7 +87,7 @@ def _evaluate(
 
     # disable=None: no bar where the output is not a terminal
     with closing(tqdm(pictures, unit="picture", disable=None)) as bar:
-        evaluation = evaluate(segmenter, bar, threshold=threshold, matting=True, on_case=on_case)
+        evaluation = evaluate(segmenter, bar, threshold=threshold, matting=True, refine_alpha=refine_alpha, on_case=on_case)
     if unknown:
         words = ", ".join(sorted(unknown)[:20])
         print(f"{len(unknown)} words that {segmenter.name} never learned: {words}", file=sys.stderr)

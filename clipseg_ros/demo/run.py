@@ -16,7 +16,6 @@ import cv2
 import numpy as np
 import rclpy
 import rclpy.logging
-from rclpy.executors import ExternalShutdownException
 
 from clipseg_ros.clipseg.weights import hub
 from clipseg_ros.clipseg.weights.checkpoints import DEMO_FILE
@@ -32,6 +31,7 @@ from clipseg_ros.lab.scenes.recorded import load_recorded
 from clipseg_ros.lab.scenes.scene import Scene
 from clipseg_ros.ros.inputs.images import image_to_mask
 from clipseg_ros.ros.middleware import prefer_large_images
+from clipseg_ros.ros.running import ros
 
 CAMERA = "/camera"
 FRAMES = 5
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with contextlib.ExitStack() as stack:
             run(options, stack)
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except KeyboardInterrupt:
         print("interrupted; the node is stopped", file=sys.stderr)
         return 130
     except (DemoError, TimeoutError, ValueError, OSError) as error:
@@ -78,8 +78,7 @@ def run(options: argparse.Namespace, stack: contextlib.ExitStack) -> None:
     process = stack.enter_context(NodeProcess(
         {"weights": weights, "device": options.device, "max_rate": 10.0},
         remappings={topic: f"{CAMERA}/{topic}" for topic in ("image", "depth", "camera_info")}))
-    rclpy.init()
-    stack.callback(rclpy.try_shutdown)
+    stack.enter_context(ros())
     node = rclpy.create_node("clipseg_demo")
     stack.callback(node.destroy_node)
     visitor = Visitor(node, check=lambda: check_node(process))

@@ -62,6 +62,7 @@ class SceneCamera(Node):
     """
 
     def __init__(self, **options: Any) -> None:
+        self._frames: Frames | None = None  # a half-made node is destroyed too
         super().__init__("scene_camera", **options)
         declare(self, SPECS, lambda spec: spec.descriptor(read_only=not spec.live))
         self._frames = self._open()
@@ -97,7 +98,8 @@ class SceneCamera(Node):
 
     def destroy_node(self) -> None:
         """Free the renderer, then the node."""
-        self._frames.close()
+        if self._frames is not None:
+            self._frames.close()
         super().destroy_node()
 
     def _value(self, name: str) -> Any:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connected regions of a probability image, with a score each."""
+"""Regions of an image, with a score each: the connected ones of a probability image, and those of given masks."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ MOST_SCORED = 256
 
 @dataclass(frozen=True)
 class Region:
-    """One connected set of pixels at or above the threshold.
+    """A set of pixels that shows one object.
 
     Attributes
     ----------
-    score : mean probability of its pixels, 0 to 1
+    score : how sure it is that the object is meant, 0 to 1
     area : number of its pixels
     centroid : (u, v), mean column and row of its pixels, in pixels
     roi : (x, y, width, height), the smallest upright box around it, in pixels
@@ -35,7 +35,7 @@ class Region:
 
 def find_regions(probability: np.ndarray, threshold: float, *,
                  min_area: int = 1, max_regions: int | None = None, full_scale: float = 1.0) -> list[Region]:
-    """Regions of `probability` >= `threshold`, the highest score first.
+    """Connected regions of `probability` >= `threshold`, the highest score first, which is their mean probability.
 
     Pixels that touch at a corner belong to the same region.
 
@@ -68,6 +68,25 @@ def find_regions(probability: np.ndarray, threshold: float, *,
                for label in by_area[:MOST_SCORED].tolist() if areas[label] >= min_area]
     regions.sort(key=lambda region: -region.score)
     return regions[:max_regions]
+
+
+def region_of(mask: np.ndarray, corner: tuple[int, int], score: float) -> Region | None:
+    """The region of the pixels of a part of an image that are not 0; None where there is none.
+
+    Parameters
+    ----------
+    mask : (h, w) uint8
+    corner : (x, y) of the part's upper left pixel in the image
+    """
+    x, y, width, height = cv2.boundingRect(mask)
+    if not width:
+        return None
+    inside = to_mask(mask[y:y + height, x:x + width] != 0)
+    moments = cv2.moments(inside, binaryImage=True)
+    x, y = x + corner[0], y + corner[1]
+    return Region(score=score, area=cv2.countNonZero(inside),
+                  centroid=(moments["m10"] / moments["m00"] + x, moments["m01"] / moments["m00"] + y),
+                  roi=(x, y, width, height), mask=inside)
 
 
 def _region(label: int, probability: np.ndarray, full_scale: float, labels: np.ndarray, stats: np.ndarray,

@@ -22,18 +22,26 @@ _MARGIN = 1.05
 """Share by which the samples of a region may be more than its area lets expect."""
 _GOLDEN = 0.6180339887498949
 """Multiples of it, without their integer parts, spread evenly."""
-_NEIGHBOURS = np.ones((3, 3), np.uint8)
+_RIM = 0.04
+"""Width of a region's edge as a share of the side of a square of its area, 1 to `_WIDEST_RIM` pixels."""
+_WIDEST_RIM = 6
 _KEPT_BY_EROSION = 0.5
 _BIN = 0.02
 """Width of a bin of the depth histogram, as a share of the depth: about a sensor's noise at a few metres."""
 _BINS = 401
 _FILLED = 0.005
 """Share of the points from which on a bin belongs to a surface rather than to stray readings."""
+_ALIKE = 0.05
+"""Share of the depth by which the readings of neighbouring pixels of a surface differ at most."""
+_ENOUGH = 0.05
+"""Share of a region's inner points from which on a range of depths is of its object."""
 _MOST_DEVIATIONS = 3.5
 _SIGMA = 1.4826
 """Standard deviation of a normal distribution in units of its median absolute deviation."""
 _HARMLESS = 0.01
 """Deviations below this share of the depth are no reason to drop a point."""
+_MOST_OUTLIERS = 0.05
+"""Share of the points from which on what is far from their plane is the shape of the object."""
 _ROUNDS = 3
 _FARTHEST = 1e4
 """Metres from which on a point is none."""
@@ -75,9 +83,9 @@ class Surfaces:
 def visible_surfaces(regions: Sequence[Region], depth: np.ndarray, camera: Pinhole) -> Surfaces:
     """The points that the regions' pixels show; a row without any where no depth was measured.
 
-    Only the inner pixels of a region decide which range of depths is the object's, the dominant one, because depth
-    cameras mix foreground and background at the edge. Pixels at the edge count where they lie in that range; without
-    them the mean of anything round would come too near. What is an outlier by the median absolute deviation is dropped.
+    Only the inner pixels of a region decide which ranges of depth are the object's, because depth cameras mix
+    foreground and background at the edge. Pixels at the edge count where they lie in those ranges; without them the
+    mean of anything round would come too near. A few outliers by the median absolute deviation are dropped.
 
     Parameters
     ----------
@@ -104,16 +112,18 @@ def visible_surfaces(regions: Sequence[Region], depth: np.ndarray, camera: Pinho
     places = rows * depth.shape[1] + columns
     z = depth.reshape(-1).take(places).astype(np.float64)
     kept = seen & ~np.isnan(z)
+    kept &= agrees(depth, places, z)
     z[~kept] = 1.0
     inner &= kept
     decisive = np.where(inner.any(axis=1, keepdims=True), inner, kept)
-    kept &= in_range(z, dominant_range(z, decisive))
+    kept = in_own_ranges(z, kept, decisive)
     kept = near_plane(columns, rows, z, kept)
     points = np.empty((*z.shape, 3))
     points[..., :2] = camera.rays.reshape(-1, 2).take(places, axis=0) * z[..., None]
     points[..., 2] = z
     # A calibration that makes no sense leads anywhere, also to infinity.
     kept &= np.abs(points).max(axis=2) < _FARTHEST
+    points[~kept] = 0.0
     return Surfaces(points, pixels, kept, shift)
 
 
@@ -141,38 +151,60 @@ def _spread(area: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]
     return rows[inside], columns[inside]
 
 
+def agrees(depth: np.ndarray, places: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """(n, k) bool: whether the depths z (n, k) at these places of the flat image are like those around them.
+
+    At least two of the four neighbours, or all that were measured, are within 5 %. Stray readings and flying pixels
+    between foreground and background are not.
+    """
+    height, width = depth.shape
+    flat, row, column = depth.reshape(-1), places // width, places % width
+    around = np.stack([flat.take(np.clip(row + down, 0, height - 1) * width + np.clip(column + right, 0, width - 1))
+                       for down, right in ((-1, 0), (1, 0), (0, -1), (0, 1))])
+    alike = (np.abs(around - z) <= _ALIKE * z).sum(axis=0)
+    return alike >= np.minimum((~np.isnan(around)).sum(axis=0), 2)
+
+
 def without_edge(mask: np.ndarray) -> np.ndarray:
-    """(h, w) uint8: the mask without its outermost pixels, or as it is where it would lose more than half of them."""
-    eroded = cv2.erode(mask, _NEIGHBOURS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    return eroded if cv2.countNonZero(eroded) >= _KEPT_BY_EROSION * cv2.countNonZero(mask) else mask
+    """(h, w) uint8: the mask without its edge, 4 % of its size wide, 1 to 6 pixels.
+
+    Less is taken away, or nothing, where the mask would lose more than half of its pixels.
+    """
+    pixels = cv2.countNonZero(mask)
+    for rim in range(int(np.clip(_RIM * np.sqrt(pixels), 1, _WIDEST_RIM)), 0, -1):
+        square = np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)
+        eroded = cv2.erode(mask, square, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+        if cv2.countNonZero(eroded) >= _KEPT_BY_EROSION * pixels:
+            return eroded
+    return mask
 
 
-def dominant_range(z: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """(n, k) bool: of the `kept` depths (n, k) of each row, those in the uninterrupted range that holds most of them.
+def in_own_ranges(z: np.ndarray, kept: np.ndarray, inner: np.ndarray) -> np.ndarray:
+    """(n, k) bool: the `kept` depths (n, k) in uninterrupted ranges that hold enough of the `inner` ones of their row.
 
-    Bins are 2 % of the depth wide; one with fewer than 0.5 % of the row's depths, or than two, is empty, and two empty
-    ones are a gap.
+    Enough are 5 %: a bed behind its footboard is a range of its own, and so is the seat behind a chair's leg. Bins are
+    2 % of the depth wide; one with fewer than 0.5 % of the kept depths, or than two, is empty, and two empty ones are
+    a gap. Without any range all are kept.
     """
     middle = masked_median(z, kept)[:, None]
     bins = np.clip(np.rint(np.log(z / middle) / _BIN), -(_BINS // 2), _BINS // 2).astype(np.int64) + _BINS // 2
-    of_row = bins + _BINS * np.arange(len(z))[:, None]
-    counts = np.bincount(of_row[kept], minlength=_BINS * len(z)).reshape(len(z), _BINS)
+    counts = _histogram(bins, kept)
     filled = counts >= np.maximum(_FILLED * counts.sum(axis=1, keepdims=True), 2)
     filled[:, 1:-1] |= filled[:, :-2] & filled[:, 2:]
     starts = filled.copy()
     starts[:, 1:] &= ~filled[:, :-1]
-    runs = np.cumsum(starts, axis=1) * filled
-    of_run = runs + _BINS * np.arange(len(z))[:, None]
-    mass = np.bincount(of_run.ravel(), counts.ravel() * filled.ravel(), _BINS * len(z)).reshape(len(z), _BINS)
-    in_best = np.where(filled.any(axis=1, keepdims=True), runs == mass.argmax(axis=1)[:, None], True)
-    return kept & np.take_along_axis(in_best, bins, axis=1)
+    runs = np.take_along_axis(np.cumsum(starts, axis=1) * filled, bins, axis=1)
+    mass = _histogram(runs, inner)
+    own = mass >= _ENOUGH * mass.sum(axis=1, keepdims=True)
+    own[:, 0] = False
+    in_range = kept & np.take_along_axis(own, runs, axis=1)
+    return np.where(in_range.any(axis=1, keepdims=True), in_range, kept)
 
 
-def in_range(z: np.ndarray, decisive: np.ndarray) -> np.ndarray:
-    """(n, k) bool: which depths (n, k) lie between the `decisive` ones of their row, or one bin off."""
-    low = np.where(decisive, z, np.inf).min(axis=1, keepdims=True)
-    high = np.where(decisive, z, -np.inf).max(axis=1, keepdims=True)
-    return (z >= low * (1 - _BIN)) & (z <= high * (1 + _BIN))
+def _histogram(bins: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """(n, `_BINS`) int64: how many of the counted ones (n, k) of each row are in each bin."""
+    of_row = _BINS * np.arange(len(bins))[:, None]
+    return np.bincount((bins + of_row)[counted], minlength=_BINS * len(bins)).reshape(len(bins), _BINS)
 
 
 def near_plane(columns: np.ndarray, rows: np.ndarray, z: np.ndarray, kept: np.ndarray) -> np.ndarray:
@@ -198,7 +230,8 @@ def near_plane(columns: np.ndarray, rows: np.ndarray, z: np.ndarray, kept: np.nd
         before, kept = kept, candidates & ((deviation <= limit) | ~enough)
         if (kept == before).all():
             break
-    return kept
+    dropped = candidates.sum(axis=1) - kept.sum(axis=1)
+    return np.where((dropped > _MOST_OUTLIERS * candidates.sum(axis=1))[:, None], candidates, kept)
 
 
 def masked_median(values: np.ndarray, kept: np.ndarray) -> np.ndarray:

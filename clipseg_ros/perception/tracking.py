@@ -132,7 +132,7 @@ class Tracker:
         """The number of the object that each sighting is of.
 
         Numbers start at 1, are unique over all prompts, and are never given to another object. New ones follow the
-        order of `sightings`. A frame out of order is taken for one of the newest moment; only one that is older than
+        order of `sightings`. A frame out of order, or without a stamp, is taken for one of the newest moment; only one that is older than
         what is remembered (a recording that starts again) makes the tracker forget its objects.
 
         Parameters
@@ -151,6 +151,8 @@ class Tracker:
         """
         if not math.isfinite(stamp):
             raise ValueError(f"the stamp is {stamp}; it must be a finite number of seconds")
+        if stamp <= 0 < self._newest:
+            stamp = self._newest  # it says nothing
         if stamp < self._newest - self._memory:
             self.reset()
             self._newest = stamp

@@ -11,8 +11,9 @@ from clipseg_ros.msg import SegmentedObjectArray
 from clipseg_ros.perception.following import Follower
 from clipseg_ros.perception.found import FoundObject, locate_objects
 from clipseg_ros.perception.maps import Maps
+from clipseg_ros.perception.objects import Objects
 from clipseg_ros.perception.overlay import draw_overlay
-from clipseg_ros.perception.regions import Region, find_regions
+from clipseg_ros.perception.patches import Patches
 from clipseg_ros.ros.inputs.depth import seconds
 from clipseg_ros.ros.inputs.frame import Frame, Space
 from clipseg_ros.ros.inputs.target_frame import TargetFrame
@@ -56,39 +57,37 @@ class Seen:
         return self.header.frame_id if self._target is None else self._target.frame
 
     @cached_property
+    def scores(self) -> list[float]:
+        """Highest probability of each prompt, 0 to 1, as the network said."""
+        return self._raw.scores
+
+    @cached_property
+    def space(self) -> Space:
+        """What is known of camera and depth; nothing is looked up where no pixel reaches its prompt's threshold."""
+        return self.frame.space(self._settings) if self._is_anything_found else Space()
+
+    @cached_property
     def maps(self) -> Maps:
-        """What masks and objects are made of."""
-        return self._raw
+        """What pictures show: the network's maps, refined as the settings say."""
+        if self._settings.refine == "none" or not self._is_anything_found:
+            return self._raw
+        return self._things.refined(self._settings.refine)
 
     @cached_property
     def probability(self) -> np.ndarray:
         """(n * H, W) float32: the prompts' probability images under each other, the first on top."""
-        probabilities = self._raw.probabilities
-        return probabilities.reshape(-1, probabilities.shape[2])
+        return self.maps.probabilities.reshape(-1, self.maps.size[1])
 
     @cached_property
     def overlay(self) -> np.ndarray:
-        """(H, W, 3) uint8 RGB: the picture with the masks and a legend drawn on it."""
-        maps = self.maps
-        return draw_overlay(self.frame.rgb, maps.values, maps.thresholds, self.active.texts, labels=maps.labels,
-                            scores=maps.scores)
-
-    @cached_property
-    def regions(self) -> list[list[Region]]:
-        """Those of each prompt, the best first."""
-        limits = {"min_area": self._settings.min_area, "max_regions": self._settings.max_regions}
-        return [find_regions(values, threshold, full_scale=self.maps.full_scale, **limits)
-                for values, threshold in zip(self.maps.values, self.maps.thresholds)]
-
-    @cached_property
-    def space(self) -> Space:
-        """What is known of camera and depth; nothing is looked up where no region needs it."""
-        return self.frame.space(self._settings) if any(self.regions) else Space()
+        """(H, W, 3) uint8 RGB: the picture with masks, objects and a legend drawn on it."""
+        return draw_overlay(self.frame.rgb, self.maps, self.active.texts, scores=self.scores, objects=self.objects)
 
     @cached_property
     def objects(self) -> tuple[FoundObject, ...]:
-        """The regions with their places in `pose_frame_id`, and their numbers."""
-        found = locate_objects(self.regions, self.active.texts, *self.space, point=self._settings.point)
+        """Each thing that is meant, with its place in `pose_frame_id` and its number, the first prompt's first."""
+        regions = self._things.regions if self._is_anything_found else [[] for _ in self.active.texts]
+        found = locate_objects(regions, self.active.texts, *self.space, point=self._settings.point)
         if self._target is not None and any(one.pose is not None for one in found):
             found = self._moved(found, self._target)
         return found if self._follower is None else self._follower.follow(found, seconds(self.header))
@@ -97,6 +96,16 @@ class Seen:
     def array(self) -> SegmentedObjectArray:
         """The message of the objects, of which others are made."""
         return to_array(self)
+
+    @cached_property
+    def _is_anything_found(self) -> bool:
+        return any(score * self._raw.full_scale >= threshold
+                   for score, threshold in zip(self.scores, self._raw.thresholds))
+
+    @cached_property
+    def _things(self) -> Objects:
+        space = self.space
+        return Objects(self._raw, Patches(self.frame.rgb, space.depth, space.camera), self._settings.limits)
 
     def _moved(self, found: tuple[FoundObject, ...], target: TargetFrame) -> tuple[FoundObject, ...]:
         """The objects with their poses in the target frame; without poses where tf2 has no transform."""

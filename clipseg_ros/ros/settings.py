@@ -8,8 +8,10 @@ from typing import Any
 
 from clipseg_ros.clipseg.setting import BACKENDS
 from clipseg_ros.clipseg.startup import ON_OOM
+from clipseg_ros.clipseg.written import PromptText, check_threshold, parse_prompts
 from clipseg_ros.perception.location import POINTS
-from clipseg_ros.ros.prompts.text import PromptText, check_threshold, parse_list
+from clipseg_ros.perception.objects import MODES
+from clipseg_ros.perception.selection import Limits
 from clipseg_ros.ros.specs import Spec
 
 TRANSPORTS = ("raw", "compressed")
@@ -38,6 +40,10 @@ def _check_rates(rates: Sequence[float]) -> None:
     for rate in rates:
         if not 0 <= rate <= 1000:
             raise ValueError(f"a rate is {rate:g}; it must be 0 to 1000 frames per second")
+
+
+def _check_prompts(lines: Sequence[str]) -> None:
+    parse_prompts(*lines)
 
 
 def _check_threshold(value: float) -> None:
@@ -111,13 +117,20 @@ class Settings:
         "How far the stamp of a depth image may be from the image's, in seconds.",
         live=True, range=(0.0, 1.0))
     prompts: tuple[str, ...] = parameter([""],
-        "What to look for, each as 'text', 'text=threshold' or '@name'. Empty texts are ignored.",
-        live=True, check=parse_list)
+        "What to look for, each as 'text', 'text=threshold' or '@name', several also in one text, separated by ';'.",
+        live=True, check=_check_prompts)
     threshold: float = parameter(0.0,
         "Probability from which a pixel belongs to a prompt without a threshold of its own. 0: that of the weights.",
         live=True, range=(0.0, 1.0), check=_check_threshold)
     min_area: int = parameter(64, "Smaller regions are no objects, in pixels.", live=True, range=(1, 100_000_000))
     max_regions: int = parameter(20, "At most so many objects per prompt, the best.", live=True, range=(1, 256))
+    min_size: float = parameter(0.0,
+        "Smaller objects are none where there is depth: the side, in metres, of a square of their visible area.",
+        live=True, range=(0.0, 10.0))
+    refine: str = parameter("objects",
+        "What masks, labels and probabilities show: none, what the network said; edges, with the edges of the picture; "
+        "objects, nothing but the objects.",
+        live=True, words=MODES)
     point: str = parameter("centroid",
         "What stands for an object: the centroid of its visible surface, or the interior point, which "
         "lies on it even where it is a ring.",
@@ -160,7 +173,7 @@ class Settings:
     @property
     def prompt_texts(self) -> tuple[PromptText, ...]:
         """The prompts, parsed."""
-        return parse_list(self.prompts)
+        return parse_prompts(*self.prompts)
 
     @property
     def rates(self) -> dict[str, float]:
@@ -171,6 +184,11 @@ class Settings:
     def prefixes(self) -> dict[str, str]:
         """What is in front of each camera's topics, by its name: nothing where there is only one."""
         return {name: "" if len(self.cameras) == 1 else f"{name}/" for name in self.cameras}
+
+    @property
+    def limits(self) -> Limits:
+        """What is too small or too much for an object."""
+        return Limits(self.min_area, self.max_regions, self.min_size)
 
     def check(self) -> None:
         """Raise ValueError, with a sentence, where values do not go together."""

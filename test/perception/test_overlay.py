@@ -4,8 +4,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clipseg_ros.perception.masks import label_image
+from clipseg_ros.perception.found import FoundObject
+from clipseg_ros.perception.location import Location
+from clipseg_ros.perception.maps import Maps
 from clipseg_ros.perception.overlay import COLOURS, draw_overlay
+from clipseg_ros.perception.poses import Pose
+from clipseg_ros.perception.regions import Region
 
 GREY = np.full((240, 320, 3), 100, np.uint8)
 
@@ -16,11 +20,12 @@ def blob(rows: slice, columns: slice) -> np.ndarray:
     return probability
 
 
-TWO = np.stack([blob(slice(150, 200), slice(20, 80)), blob(slice(150, 200), slice(200, 280))])
+TWO = Maps(np.stack([blob(slice(150, 200), slice(20, 80)), blob(slice(150, 200), slice(200, 280))]), (0.5, 0.5))
+NONE = Maps(TWO.values * 0, (0.5, 0.5))
 
 
 def test_each_area_has_its_prompts_tint_and_an_outline_in_full_colour():
-    picture = draw_overlay(GREY, TWO, [0.5, 0.5], ["mug", "chair"])
+    picture = draw_overlay(GREY, TWO, ["mug", "chair"])
     assert (picture.shape, picture.dtype) == (GREY.shape, np.uint8)
     for index, (row, column) in enumerate([(175, 50), (175, 240)]):
         expected = 0.55 * 100 + 0.45 * COLOURS[index].astype(float)
@@ -32,32 +37,66 @@ def test_each_area_has_its_prompts_tint_and_an_outline_in_full_colour():
 
 def test_the_image_itself_is_not_changed():
     before = GREY.copy()
-    draw_overlay(GREY, TWO, [0.5, 0.5], ["mug", "chair"])
+    draw_overlay(GREY, TWO, ["mug", "chair"])
     assert (GREY == before).all()
 
 
-def test_labels_that_are_there_already_give_the_same_picture():
-    labels = label_image(TWO, [0.5, 0.5])
-    assert (draw_overlay(GREY, TWO, [0.5, 0.5], ["a", "b"], labels=labels)
-            == draw_overlay(GREY, TWO, [0.5, 0.5], ["a", "b"])).all()
+def found(x: int, prompt_index: int = 0, *, track_id: int = 0, metres: float | None = None) -> FoundObject:
+    region = Region(score=0.9, area=3000, centroid=(x + 29.5, 174.5), roi=(x, 150, 60, 50),
+                    mask=np.full((50, 60), 255, np.uint8))
+    pose = None if metres is None else Pose(np.array([0.0, 0.0, metres]), np.array([0.0, 0.0, 0.0, 1.0]), np.ones(3),
+                                            np.eye(6))
+    return FoundObject(region, "mug", prompt_index, Location(region.centroid, pose=pose), pose, track_id)
+
+
+def test_two_objects_of_one_area_have_an_edge_between_them():
+    maps = Maps(blob(slice(150, 200), slice(20, 140))[None], (0.5,))
+    alone = draw_overlay(GREY, maps, ["mug"])
+    picture = draw_overlay(GREY, maps, ["mug"], objects=[found(20), found(80)])
+    changed = (picture != alone).any(axis=2)
+    assert changed[160:190, 77:83].any(axis=1).all()
+    assert not changed[155:195, 30:70].any(), "without number and distance nothing is written"
+
+
+@pytest.mark.parametrize("known", [{"track_id": 7}, {"metres": 1.5}, {"track_id": 12, "metres": 0.4}])
+def test_number_and_distance_are_written_above_an_object(known):
+    maps = Maps(blob(slice(150, 200), slice(20, 80))[None], (0.5,))
+    plain = draw_overlay(GREY, maps, ["mug"], objects=[found(20)])
+    picture = draw_overlay(GREY, maps, ["mug"], objects=[found(20, **known)])
+    changed = np.argwhere((picture != plain).any(axis=2))
+    assert len(changed) > 100
+    assert (np.abs(changed.mean(axis=0) - (145, 50)) < 10).all()
+    written = picture[135:150, 20:80].reshape(-1, 3)
+    assert (written == COLOURS[0]).all(axis=1).any(), "framed in the prompt's colour"
+    assert written.max() > 200
+
+
+@pytest.mark.parametrize("size", [(1, 1), (160, 70), (240, 320)])
+def test_objects_at_the_edge_of_small_images_are_drawn(size):
+    image = np.zeros((*size, 3), np.uint8)
+    region = Region(score=0.9, area=1, centroid=(0.0, 0.0), roi=(size[1] - 1, size[0] - 1, 1, 1),
+                    mask=np.full((1, 1), 255, np.uint8))
+    one = FoundObject(region, "mug", 300, Location(region.centroid), None, 123456)
+    maps = Maps(np.zeros((1, *size), np.float32), (0.5,))
+    assert draw_overlay(image, maps, ["mug"], objects=[one]).shape == image.shape
 
 
 def test_the_legend_names_every_prompt_in_its_colour():
-    corner = draw_overlay(GREY, TWO * 0, [0.5, 0.5], ["mug", "chair"])[:60, :120].reshape(-1, 3)
+    corner = draw_overlay(GREY, NONE, ["mug", "chair"])[:60, :120].reshape(-1, 3)
     for colour in COLOURS[:2]:
         assert (corner == colour).all(axis=1).any()
     assert (corner > 200).all(axis=1).any()
 
 
 def test_without_prompts_it_is_the_image():
-    assert (draw_overlay(GREY, TWO[:0], [], []) == GREY).all()
+    assert (draw_overlay(GREY, Maps.empty(GREY.shape[:2]), []) == GREY).all()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 200), (200, 5)])
 def test_images_too_small_for_a_legend_are_drawn(size):
     image = np.zeros((*size, 3), np.uint8)
-    probabilities = np.ones((3, *size), np.float32)
-    assert draw_overlay(image, probabilities, [0.5] * 3, ["täßchen", "b", "c" * 200]).shape == image.shape
+    maps = Maps(np.ones((3, *size), np.float32), (0.5,) * 3)
+    assert draw_overlay(image, maps, ["täßchen", "b", "c" * 200]).shape == image.shape
 
 
 @pytest.mark.parametrize(("image", "names", "says"), [
@@ -67,4 +106,4 @@ def test_images_too_small_for_a_legend_are_drawn(size):
 ])
 def test_arguments_that_do_not_fit_are_named(image, names, says):
     with pytest.raises(ValueError, match=says):
-        draw_overlay(image, TWO, [0.5, 0.5], names)
+        draw_overlay(image, TWO, names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clipseg_ros.perception.regions import MOST_SCORED, find_regions
+from clipseg_ros.perception.regions import MOST_SCORED, find_regions, region_of
 
 TWO = np.array([
     [0.6, 0.8, 0.0, 0.0, 0.0],
@@ -61,3 +61,13 @@ def test_a_view_that_is_not_contiguous_gives_the_same():
 def test_a_wrong_shape_is_named(shape):
     with pytest.raises(ValueError, match="must be \\(height, width\\)"):
         find_regions(np.zeros(shape, np.float32), 0.5)
+
+
+def test_the_region_of_a_mask_that_lies_anywhere():
+    part = np.zeros((5, 6), np.uint8)
+    part[1:3, 2:5], part[3, 2] = 7, 7
+    region = region_of(part, (100, 50), 0.7)
+    assert (region.score, region.area, region.roi) == (0.7, 7, (102, 51, 3, 3))
+    assert region.centroid == pytest.approx((102 + 6 / 7, 51 + 5 / 7))
+    assert region.mask.tolist() == [[255] * 3, [255] * 3, [255, 0, 0]]
+    assert region_of(np.zeros((5, 6), np.uint8), (0, 0), 0.7) is None

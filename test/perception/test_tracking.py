@@ -200,8 +200,8 @@ def test_a_prompt_that_is_no_longer_looked_for_runs_out():
     assert (tracker.alive, tracker.died) == ({2}, 1)
 
 
-@pytest.mark.parametrize("back", [0.001, 0.1, 0.99])
-def test_a_frame_out_of_order_renumbers_nothing(back):
+@pytest.mark.parametrize("back", [0.001, 0.1, 0.99, 10.0])
+def test_a_frame_out_of_order_or_without_a_stamp_renumbers_nothing(back):
     tracker = Tracker(memory=1.0)
     assert tracker.update(10.0, [box(0), box(50)]) == [1, 2]
     assert tracker.update(10.0 - back, [box(0), box(50)]) == [1, 2]

@@ -150,3 +150,15 @@ def test_words_that_the_weights_never_learned_are_named_once(peer, home_node, ho
 
 def rgb_message(scene) -> Image:
     return to_image(scene.rgb, "rgb8", Header(frame_id="camera"))
+
+
+def test_three_seats_are_three_objects_where_they_are(peer, home_node, scenes, film):
+    film(LIVING_ROOM)
+    meant = [np.array(thing.centroid) for thing in scenes[LIVING_ROOM].objects if thing.category in SEATS]
+    _, found = look_for(peer, home_node, "something to sit on")
+    positions = [one.pose.pose.position for one in found.objects if one.has_pose]
+    assert len(found.objects) == len(positions) == len(meant) == 3
+    assert len({one.track_id for one in found.objects}) == 3
+    away = np.linalg.norm(np.array([[p.x, p.y, p.z] for p in positions])[:, None] - meant, axis=2)
+    assert sorted(away.argmin(axis=1)) == [0, 1, 2]
+    assert away.min(axis=1).max() < 0.05, away

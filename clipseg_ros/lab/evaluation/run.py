@@ -20,6 +20,8 @@ from clipseg_ros.lab.evaluation.segmentation import (
     iou_curve,
     number,
 )
+from clipseg_ros.perception.maps import Maps
+from clipseg_ros.perception.matting import refined_alphas
 
 EMPTY_SHARE = 0.002
 """An absent prompt is empty when less than this share of the pixels reaches the threshold."""
@@ -72,11 +74,13 @@ def evaluate(
     *,
     threshold: float = 0.5,
     matting: bool = False,
+    refine_alpha: bool = False,
     on_case: Callable[[Case, Picture, Question, np.ndarray], None] | None = None,
 ) -> Evaluation:
     """Ask every question of every picture, a picture's all together, and measure the answers.
 
-    `threshold` is a multiple of 0.001, the same for every prompt. `matting` adds the matting measures.
+    `threshold` is a multiple of 0.001, the same for every prompt. `matting` adds the matting measures
+    of the probability as opacity, with `refine_alpha` of the objects' masks with the picture's edges.
     `on_case` is called with each case, its picture, question and probability (H, W).
     Raises ValueError for a bad threshold, and for a prompt that the segmenter refuses, naming its picture.
     """
@@ -85,11 +89,14 @@ def evaluate(
     for picture in pictures:
         evaluation.pictures += 1
         maps = _segment(segmenter, picture)
-        for question, probability in zip(picture.questions, maps):
+        alphas = maps
+        if matting and refine_alpha:
+            alphas = refined_alphas(Maps(maps, (threshold,) * len(maps)), picture.image)
+        for question, probability, alpha in zip(picture.questions, maps, alphas):
             kind = question.type if question.mask.any() else "absent"
             histogram = histograms(probability, question.mask)
             case = _case(picture, question, probability, kind, float(iou_curve(histogram)[index]), threshold)
-            errors = _matting_errors(question, probability) if matting and kind != "absent" else None
+            errors = _matting_errors(question, alpha) if matting and kind != "absent" else None
             for name in _rows(kind):
                 groups.setdefault(name, _Group()).add(case, histogram, errors, _entity(picture, question))
             evaluation.cases.append(case)
@@ -178,8 +185,8 @@ def _prompt(question: Question):
     return Prompt(image=question.support[0], mask=question.support[1])
 
 
-def _matting_errors(question: Question, probability: np.ndarray) -> dict[str, MattingErrors]:
-    return region_errors(probability, question.mask if question.alpha is None else question.alpha)
+def _matting_errors(question: Question, alpha: np.ndarray) -> dict[str, MattingErrors]:
+    return region_errors(alpha, question.mask if question.alpha is None else question.alpha)
 
 
 def _entity(picture: Picture, question: Question) -> Hashable:

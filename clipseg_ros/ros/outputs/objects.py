@@ -25,7 +25,7 @@ def to_array(seen: Seen) -> SegmentedObjectArray:
     """All that is known of one frame's objects."""
     return SegmentedObjectArray(
         header=seen.header, pose_frame_id=seen.pose_frame_id, prompts=list(seen.active.texts),
-        thresholds=list(seen.active.thresholds), scores=seen.maps.scores,
+        thresholds=list(seen.active.thresholds), scores=seen.scores,
         objects=[to_object(one, seen.header) for one in seen.objects])
 
 

@@ -57,19 +57,20 @@ def seen(probability: float = 0.7) -> Seen:
 
 def computed(one: Seen) -> set[str]:
     """What was made, of the frame and of its maps."""
-    lazy = {"maps", "probability", "overlay", "regions", "space", "objects", "array"}
+    lazy = {"maps", "probability", "overlay", "space", "objects", "array"}
     made = lazy & set(vars(one))
-    return made | ({"labels", "mask", "scores"} & set(vars(one.maps)) if "maps" in made else set())
+    return made | ({"labels", "mask"} & set(vars(one.maps)) if "maps" in made else set())
 
 
 @pytest.mark.parametrize(("listened", "made"), [
     ([], set()),
-    (["probability"], {"probability"}),
-    (["mask"], {"maps", "labels", "mask"}),
-    (["label", "overlay"], {"maps", "labels", "overlay", "scores"}),
-    (["objects"], {"maps", "scores", "regions", "space", "objects", "array"}),
-    (["poses", "markers"], {"maps", "scores", "regions", "space", "objects", "array"}),
-    (["cloud"], {"maps", "regions", "space", "objects"}),
+    (["probability"], {"maps", "probability", "space"}),
+    (["mask"], {"maps", "labels", "mask", "space"}),
+    (["label"], {"maps", "labels", "space"}),
+    (["overlay"], {"maps", "labels", "overlay", "space", "objects"}),
+    (["objects"], {"space", "objects", "array"}),
+    (["poses", "markers"], {"space", "objects", "array"}),
+    (["cloud"], {"space", "objects"}),
 ])
 def test_only_what_is_listened_to_is_computed(listened, made):
     node = Node()

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import argparse
+import os
+import select
 import sys
 from importlib import import_module
 from typing import Sequence
 
 from clipseg_ros import __version__
 
-COMMANDS = ("segment", "weights", "export", "scenes", "train", "evaluate", "benchmark")
+COMMANDS = ("segment", "watch", "ask", "weights", "export", "scenes", "train", "evaluate", "benchmark")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -31,13 +33,18 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `clipseg` with `argv` (default: the process's arguments).
 
-    Returns 0 on success, 1 after an error that was said in one line, 130 after Ctrl-C; argparse exits with 2 on wrong
-    usage.
+    Returns 0 on success, 1 after an error that was said in one line, 130 after Ctrl-C, 141 when whoever reads the
+    output has gone; argparse exits with 2 on wrong usage.
     """
+    _print_whatever_the_locale()
     args = build_parser().parse_args(argv)
     try:
-        return args.run(args)
+        status = args.run(args)
+        sys.stdout.flush()
+        return status
     except (ValueError, OSError, ImportError) as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            return 141
         print(f"clipseg {args.command}: {error}", file=sys.stderr)
         return 1
     except RuntimeError as error:
@@ -49,6 +56,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"clipseg {args.command}: interrupted", file=sys.stderr)
         return 130
+
+
+def _nobody_reads() -> bool:
+    """Whether the reader of the output has gone; what is left of it then goes nowhere, so that the exit succeeds."""
+    try:
+        output = sys.stdout.fileno()
+    except ValueError:  # no file at all
+        return False
+    look = select.poll()
+    look.register(output, 0)
+    gone = any(event & (select.POLLERR | select.POLLHUP) for _, event in look.poll(0))
+    if gone:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+    return gone
+
+
+def _print_whatever_the_locale() -> None:
+    """Let characters that the terminal's encoding lacks be printed as escapes instead of ending the command."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import tempfile
 from pathlib import Path
+from typing import List
 
-from ament_index_python.packages import get_package_share_directory
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 
 CONFIG = Path(get_package_share_directory("clipseg_ros")) / "config"
 
@@ -22,9 +26,13 @@ ARGUMENTS = {
         "topic of the depth images registered to the images; for compressed ones without /compressedDepth",
         None,
     ),
+    "cameras": ("", "names of several cameras, 'front,rear'; each has its own topics, front/image:=TOPIC and so on", None),
     "prompt": ("", "what to look for; several with ';', thresholds with '=': 'mug=0.4; a chair'", None),
     "weights": ("", "weights of the network: demo, published, untrained or a path", None),
     "allow_download": ("", "whether weights that are not on this machine may be downloaded", ("", "true", "false")),
+    "threshold": ("", "probability from which on a pixel is meant; 0 is that of the weights", None),
+    "precision": ("", "number format of the network: auto, float32, bfloat16, float16 or int8", None),
+    "backend": ("", "what runs the network: torch, openvino or onnxruntime", None),
     "device": ("", "where the network runs: auto, cpu, cuda or cuda:N", None),
     "image_transport": ("", "how images arrive: raw or compressed", ("", "raw", "compressed")),
     "depth_transport": ("", "how depth arrives: raw or compressed", ("", "raw", "compressed")),
@@ -45,23 +53,74 @@ ARGUMENTS = {
 }
 
 
+TOPICS = ("image", "camera_info", "depth")
+TEXTS = ("weights", "device", "precision", "backend", "image_transport", "depth_transport", "target_frame")
+
+
 def given_parameters(values: dict[str, str]) -> dict[str, object]:
     """The parameters that were given as arguments; those of the file stand for the others."""
     parameters: dict[str, object] = {"use_sim_time": values["use_sim_time"] == "true"}
-    for name in ("weights", "device", "image_transport", "depth_transport", "target_frame"):
-        if values[name]:
-            parameters[name] = values[name]
-    for name in ("allow_download", "autostart"):
-        if values[name]:
-            parameters[name] = values[name] == "true"
+    parameters |= {name: values[name] for name in TEXTS if values[name]}
+    parameters |= {name: values[name] == "true" for name in ("allow_download", "autostart") if values[name]}
+    if values["threshold"]:
+        parameters["threshold"] = float(values["threshold"])
+    if values["cameras"]:
+        parameters["cameras"] = camera_names(values)
     if values["prompt"]:
         parameters["prompts"] = [text.strip() for text in values["prompt"].split(";") if text.strip()] or [""]
     return parameters
 
 
-def logger(values: dict[str, str]) -> str:
-    """Name of the node's logger: the namespace's parts and the node's name."""
-    return ".".join([*filter(None, values["namespace"].split("/")), values["name"]])
+def as_they_are(parameters: dict[str, object]) -> dict[str, object]:
+    """The same for launch, which would otherwise read texts as YAML: the prompt "no" as False, "1e3" as a number.
+
+    It writes them into a file without quotation marks; what ends in `;`, which the node takes for the end of a prompt, is
+    a text for whoever reads that.
+    """
+    kinds = {str: str, list: List[str]}
+    if "prompts" in parameters:
+        parameters = {**parameters, "prompts": [f"{text};" for text in parameters["prompts"]]}
+    return {name: ParameterValue(value, value_type=kinds[type(value)]) if type(value) in kinds else value
+            for name, value in parameters.items()}
+
+
+def camera_names(values: dict[str, str]) -> list[str]:
+    """The names in the argument `cameras`; none where there is one camera without a name."""
+    return [name.strip() for name in values["cameras"].split(",") if name.strip()]
+
+
+def remappings(values: dict[str, str], given: dict[str, str]) -> list[tuple[str, str]]:
+    """From the node's topics to those of the arguments; `given` holds all arguments, those of cameras too."""
+    names = camera_names(values)
+    if len(names) > 1:
+        lost = [topic for topic in TOPICS if values[topic] != topic]
+        if lost:
+            raise RuntimeError(f"{lost[0]}:={values[lost[0]]} names the topic of one camera, but there are "
+                               f"{len(names)}; write {names[0]}/{lost[0]}:=TOPIC and so on")
+        pairs = [(f"{name}/{topic}", given.get(f"{name}/{topic}", f"{name}/{topic}")) for name in names
+                 for topic in TOPICS]
+    else:
+        pairs = [(topic, values[topic]) for topic in TOPICS]
+    compressed = {"image": "compressed", "depth": "compressedDepth"}
+    return pairs + [(f"{source}/{ending}", f"{target}/{ending}") for source, target in pairs
+                    for ending in (compressed.get(source.rpartition("/")[2]),) if ending]
+
+
+def logger(values: dict[str, str], pushed: str = "") -> str:
+    """Name of the node's logger: the parts of the namespaces, those pushed from outside first, and the node's name."""
+    namespace = values["namespace"] if values["namespace"].startswith("/") else f"{pushed}/{values['namespace']}"
+    return ".".join([*filter(None, namespace.split("/")), values["name"]])
+
+
+def doubts(given: dict[str, str]) -> list[str]:
+    """A sentence for each argument that is none but looks like one; others may be of the file that includes this."""
+    sentences = []
+    for name in given:
+        nearest = difflib.get_close_matches(name, ARGUMENTS, n=1, cutoff=0.8)
+        if name not in ARGUMENTS and nearest:
+            sentences.append(f"there is no argument {name!r}, so {name}:={given[name]} has no effect; {nearest[0]!r} "
+                             "is meant?")
+    return sentences
 
 
 def environment(values: dict[str, str]) -> dict[str, str]:
@@ -70,32 +129,49 @@ def environment(values: dict[str, str]) -> dict[str, str]:
     return {} if name in os.environ or values["fastdds_profile"] == "none" else {name: values["fastdds_profile"]}
 
 
+def rviz(values: dict[str, str], pushed: str) -> list:
+    """RViz for this node's topics; a sentence where it is not installed."""
+    try:
+        get_package_prefix("rviz2")
+    except PackageNotFoundError:
+        return [LogInfo(msg="rviz:=true, but rviz2 is not installed (sudo apt install ros-$ROS_DISTRO-rviz2); the node "
+                        "runs without it.")]
+    node = "/" + logger(values, pushed).replace(".", "/")
+    camera = f"{camera_names(values)[0]}/" if len(camera_names(values)) > 1 else ""
+    shown = Path(values["rviz_config"]).read_text(encoding="utf-8").replace("/clipseg/", f"{node}/{camera}")
+    with tempfile.NamedTemporaryFile("w", prefix="clipseg_", suffix=".rviz", delete=False, encoding="utf-8") as file:
+        file.write(shown)
+    return [LogInfo(msg="RViz's fixed frame is that of the camera's images; set it if nothing shows."),
+            Node(package="rviz2", executable="rviz2", arguments=["-d", file.name],
+                 parameters=[{"use_sim_time": values["use_sim_time"] == "true"}])]
+
+
 def start(context: LaunchContext) -> list:
-    values = {name: context.launch_configurations[name] for name in ARGUMENTS}
-    remappings = [(topic, values[topic]) for topic in ("image", "camera_info", "depth")]
-    remappings.append(("image/compressed", f"{values['image']}/compressed"))
-    remappings.append(("depth/compressedDepth", f"{values['depth']}/compressedDepth"))
-    actions: list = [
+    given = dict(context.launch_configurations)
+    values = {name: given[name] for name in ARGUMENTS}
+    pushed = given.get("ros_namespace", "")
+    if not Path(values["params_file"]).is_file():
+        raise RuntimeError(f"there is no parameter file {values['params_file']}; params_file:= must name one")
+    # RViz first: what is missing must not leave a node behind.
+    return [
+        *(LogInfo(msg=sentence) for sentence in doubts(given)),
+        *(rviz(values, pushed) if values["rviz"] == "true" else []),
         Node(
             package="clipseg_ros",
             executable="clipseg_node",
             name=values["name"],
             namespace=values["namespace"],
-            parameters=[values["params_file"], given_parameters(values)],
-            remappings=remappings,
-            arguments=["--ros-args", "--log-level", f"{logger(values)}:={values['log_level']}"],
+            parameters=[values["params_file"], as_they_are(given_parameters(values))],
+            remappings=remappings(values, given),
+            arguments=["--ros-args", "--log-level", f"{logger(values, pushed)}:={values['log_level']}"],
             additional_env=environment(values),
             output="screen",
             emulate_tty=True,
             # Freeing the network takes a while on a busy machine.
             sigterm_timeout="20",
             sigkill_timeout="20",
-        )
+        ),
     ]
-    if values["rviz"] == "true":
-        actions.append(LogInfo(msg="RViz's fixed frame is that of the camera's images; set it if nothing shows."))
-        actions.append(Node(package="rviz2", executable="rviz2", arguments=["-d", values["rviz_config"]]))
-    return actions
 
 
 def generate_launch_description() -> LaunchDescription:

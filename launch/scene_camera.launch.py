@@ -4,6 +4,10 @@ arguments."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch_ros.actions import Node
@@ -41,6 +45,13 @@ def given_parameters(values: dict[str, str]) -> dict[str, object]:
     return given
 
 
+def environment() -> dict[str, str]:
+    """The Fast DDS profile that carries large images, as for the node, unless the user has named one."""
+    name = "FASTDDS_DEFAULT_PROFILES_FILE"
+    profile = Path(get_package_share_directory("clipseg_ros")) / "config" / "fastdds.xml"
+    return {} if name in os.environ else {name: str(profile)}
+
+
 def start(context: LaunchContext) -> list:
     values = {name: context.launch_configurations[name] for name in ARGUMENTS}
     return [
@@ -51,6 +62,7 @@ def start(context: LaunchContext) -> list:
             namespace=values["namespace"],
             parameters=[*filter(None, [values["params_file"]]), given_parameters(values)],
             remappings=[(topic, values[topic]) for topic in ("image", "depth", "camera_info")],
+            additional_env=environment(),
             output="screen",
             emulate_tty=True,
         )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Container
 from pathlib import Path
 
 import pytest
@@ -20,20 +21,31 @@ MAY_IMPORT = {
     "ros": {"clipseg", "perception", *GENERATED},
     "lab": {"clipseg", "perception", "recorded"},
     "demo": {"clipseg", "perception", "recorded", "lab", "ros", *GENERATED},
-    "commands": {"clipseg", "perception", "recorded", "lab"},
+    "commands": {"clipseg", "perception", "recorded", "lab", "ros", *GENERATED},
     "cli": {"commands"},
 }
 NEVER = {"perception": {"torch", "rclpy"}, "clipseg": {"rclpy"}, "lab": {"rclpy"}, "commands": {"rclpy"}}
+VISITORS = {PACKAGE / "commands" / name for name in ("watch.py", "ask.py")}
+"""The commands that talk to a running node; the others do without ROS, and these too until they run."""
 
 
-def imported(file: Path) -> set[str]:
-    """The modules that a file imports anywhere in it, for people who type-check as well."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    for node in ast.walk(tree):
+def imported(file: Path, *, without: Container[int] = ()) -> set[str]:
+    """The modules that a file imports anywhere but in those lines, for people who type-check as well."""
+    nodes = [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+             if isinstance(node, (ast.Import, ast.ImportFrom)) and node.lineno not in without]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    for node in nodes:
         if isinstance(node, ast.ImportFrom):
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return names
+
+
+def imported_at_once(file: Path) -> set[str]:
+    """The modules that importing a file imports: those outside of its functions."""
+    functions = [node for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+                 if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    inside = {line for node in functions for line in range(node.lineno, node.end_lineno + 1)}
+    return imported(file, without=inside)
 
 
 def files(room: str) -> list[Path]:
@@ -45,7 +57,16 @@ def test_imports_point_down(room):
     for file in files(room):
         rooms = {name.split(".")[1] for name in imported(file) if name.startswith("clipseg_ros.")}
         assert rooms - {room, "__version__"} <= MAY_IMPORT[room], file
-        assert not {name.split(".")[0] for name in imported(file)} & NEVER.get(room, set()), file
+        brought = imported_at_once(file) if file in VISITORS else imported(file)
+        assert not {name.split(".")[0] for name in brought} & NEVER.get(room, set()), file
+
+
+def test_only_the_visiting_commands_know_of_ros_and_only_while_they_run():
+    for file in files("commands"):
+        names = imported_at_once(file) if file in VISITORS else imported(file)
+        rooms = {name.split(".")[1] for name in names if name.startswith("clipseg_ros.")}
+        assert not rooms & {"ros", *GENERATED}, file
+    assert all(any(name.startswith("clipseg_ros.srv") for name in imported(file)) for file in VISITORS)
 
 
 def test_every_file_is_in_a_room():
@@ -57,6 +78,7 @@ def test_every_file_is_in_a_room():
 def test_the_node_brings_nothing_of_the_laboratory_along():
     code = ("import clipseg_ros.ros.node, clipseg_ros.clipseg.onnx.cache, sys; "
             "print([name for name in sys.modules if name.startswith('clipseg_ros.')])")
-    loaded = ast.literal_eval(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+    ended = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    loaded = ast.literal_eval(ended.stdout)
     assert "clipseg_ros.ros.pipeline" in loaded
     assert not [name for name in loaded if name.split(".")[1] in ("lab", "demo", "commands")]

@@ -13,6 +13,9 @@ MAX_PROMPTS = 64
 _UNREADABLE = "\ufffd"
 """What rclpy puts where the bytes of a string are no UTF-8."""
 
+_PLAIN = str.maketrans({"；": ";", "＝": "=", **dict.fromkeys("\u200b\u2060\ufeff")})
+"""What people's keyboards and editors put in unasked."""
+
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -24,13 +27,22 @@ class PromptText:
     threshold: float | None = None
 
     @property
+    def written(self) -> str:
+        """The prompt as `parse_prompts` reads it."""
+        return self.text if self.threshold is None else f"{self.text}={self.threshold!r}"
+
+    @property
     def visual_name(self) -> str | None:
         """The name of the visual prompt that `@name` stands for; None for a text."""
         return self.text[1:] if self.text.startswith("@") else None
 
 
-def parse_prompts(line: str) -> tuple[PromptText, ...]:
-    """The prompts of a line, separated by `;`; a line without any word has none.
+def parse_prompts(*lines: str) -> tuple[PromptText, ...]:
+    """The prompts of one or more lines, each separated by `;`; a line without any word has none.
+
+    One syntax wherever prompts are taken: on the topic, in the parameter, in requests and on the command line.
+    Full-width `；` and `＝` are taken for plain ones, and characters that nobody sees (zero-width spaces, byte-order marks)
+    are left out.
 
     Raises
     ------
@@ -38,12 +50,15 @@ def parse_prompts(line: str) -> tuple[PromptText, ...]:
         If a threshold is no number between 0 and 1, a prompt has no words, a name has letters that names cannot
         have, or a prompt is there twice.
     """
-    return as_unique(parse_prompt(part) for part in line.split(SEPARATOR) if part.strip())
+    parts = (part for line in lines for part in line.translate(_PLAIN).split(SEPARATOR))
+    return as_unique(parse_prompt(part) for part in parts if part.strip())
 
 
-def parse_list(texts: Sequence[str]) -> tuple[PromptText, ...]:
-    """The prompts of a list of texts, empty ones left out. ValueError as `parse_prompts`."""
-    return as_unique(parse_prompt(text) for text in texts if text.strip())
+def parse_given(texts: Sequence[str]) -> tuple[PromptText, ...]:
+    """As `parse_prompts`, of texts each of which somebody has asked for: one without words is refused, not left out."""
+    if not all(text.strip() for text in texts):
+        raise ValueError("a prompt has no words; write something to look for")
+    return parse_prompts(*texts)
 
 
 def parse_prompt(part: str) -> PromptText:
@@ -51,6 +66,8 @@ def parse_prompt(part: str) -> PromptText:
     text, equals, number = part.rpartition("=")
     if not equals:
         return _checked(part.strip(), None)
+    if _is_number(text.rpartition("=")[2]) and "=" in text:
+        raise ValueError(f"the prompt {part.strip()[:40]!r} has two thresholds; write one, as in 'mug=0.4'")
     try:
         threshold = float(number)
     except ValueError:
@@ -94,3 +111,11 @@ def _checked(text: str, threshold: float | None) -> PromptText:
     if prompt.visual_name is not None:
         check_name(prompt.visual_name)
     return prompt
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -146,6 +146,7 @@ def _files(path: Path) -> list[Path]:
 
 def _verify_cached(release, file: Path) -> int:
     from clipseg_ros.clipseg.weights import hub
+    from clipseg_ros.clipseg.weights.typed import typed
 
     expected = hub.expected_hash(release, file)
     if expected is None:
@@ -156,7 +157,7 @@ def _verify_cached(release, file: Path) -> int:
     return _report(
         file,
         found,
-        f"WRONG, {expected[0]} is {expected[1]}; `clipseg weights download {release.names[0]}` repairs it",
+        f"WRONG, {expected[0]} is {expected[1]}; `{typed(f'weights download {release.names[0]}')}` repairs it",
         good=False,
     )
 

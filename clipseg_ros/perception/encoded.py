@@ -23,7 +23,7 @@ _NO_PICTURE = "is not a picture that can be read; PNG and JPEG can"
 _FILLER = bytes([0xFA, 0x5A, 0xC3, 0x96, 0x6D, 0xB4, 0x1E, 0xE7] * 8)
 """Stands for data of a scan: bits that no zeros and no earlier data are mistaken for."""
 _GREY = 128
-"""What libjpeg fills blocks with for which there are no data."""
+"""What libjpeg fills blocks with for which there are no data: in a picture of one scan all up to the last one."""
 _TIFF_STARTS = {b"II*\0": "<", b"MM\0*": ">"}
 _TIFF_NUMBERS = {1: "B", 3: "H", 4: "I"}
 
@@ -41,13 +41,14 @@ def decode(data: np.ndarray, *, most: int = MOST_PIXELS, only_measured: bool = F
     Parameters
     ----------
     most : pixels that are decoded
-    only_measured : refuse what is no JPEG, PNG, TIFF, WebP or BMP file, whose size is known before it is decoded, instead
-        of leaving it to OpenCV, which has a limit of its own
+    only_measured : refuse what is no JPEG, PNG, TIFF, WebP or BMP file, whose size is known before it is decoded,
+        instead of leaving it to OpenCV, which has a limit of its own
 
     Raises
     ------
     ValueError
         If it is cut off, too large or cannot be decoded; the text is the end of a sentence that begins with its name.
+        Of a JPEG file of one scan the last block may be incomplete: 16x16 pixels.
     """
     view = memoryview(data)
     start = bytes(view[:32])
@@ -112,7 +113,7 @@ def _decode_jpeg(data: np.ndarray, header: jpeg.Jpeg) -> Decoded:
     while body[-1] == 0xFF:  # half of an end mark, or what fills the place before a whole one
         body = body[:-1]
     pixels = _pixels(_with(body, jpeg.END) if header.end is None else data)
-    suspicious = header.end is None or header.progressive or (pixels[-1, -1] == _GREY).all()
+    suspicious = header.scans > 1 or (pixels[-1, -1] == _GREY).all()
     # Where data are missing, others in their place make another picture; where none are, nobody looks at them.
     if suspicious and not np.array_equal(pixels, _pixels(_with(body, _FILLER + jpeg.END))):
         raise ValueError("is a JPEG file that ends in its data; it must be complete")

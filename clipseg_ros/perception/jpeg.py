@@ -23,14 +23,14 @@ _NO_BIT = 0xFF
 
 class Jpeg(NamedTuple):
     """width, height: in pixels, as stored; orientation: EXIF's, 1 to 8; end: where the end mark stands, None where
-    nothing but that is missing; progressive: whether the picture comes in several passes.
+    nothing but that is missing; scans: in how many passes the picture comes.
     """
 
     width: int
     height: int
     orientation: int
     end: int | None
-    progressive: bool
+    scans: int
 
 
 def read_jpeg(data: np.ndarray) -> Jpeg:
@@ -65,8 +65,8 @@ def read_jpeg(data: np.ndarray) -> Jpeg:
             frame.add_scan(body, restarts, interval)
     if frame is None:
         raise ValueError("is a JPEG file that ends in its header; it must be complete")
-    frame.check()
-    return Jpeg(frame.width, frame.height, orientation, end, frame.progressive)
+    frame.check(ended=end is not None)
+    return Jpeg(frame.width, frame.height, orientation, end, frame.scans)
 
 
 class _Markers:
@@ -99,7 +99,8 @@ class _Frame:
     def __init__(self, body: bytes, *, progressive: bool) -> None:
         if len(body) < 9:
             raise ValueError("is a JPEG file that ends in its header; it must be complete")
-        self.progressive = progressive
+        self._progressive = progressive
+        self.scans = 0
         self.height, self.width = struct.unpack_from(">HH", body, 1)
         self._sampling = {number: (max(1, sampling >> 4), max(1, sampling & 15))
                           for number, sampling in zip(body[6::3], body[7::3])}
@@ -110,17 +111,20 @@ class _Frame:
         """Note what a scan brings; it must have a restart behind every `interval` blocks, for 0 none."""
         if len(head) < 6 or len(head) < 4 + 2 * head[0]:
             raise ValueError("is a JPEG file with a scan that is damaged; it must be complete")
+        self.scans += 1
         numbers = [number for number in head[1:1 + 2 * head[0]:2] if number in self._sampling]
-        first, last, bits = head[1 + 2 * head[0]:4 + 2 * head[0]] if self.progressive else (0, _COEFFICIENTS - 1, 0)
+        first, last, bits = head[1 + 2 * head[0]:4 + 2 * head[0]] if self._progressive else (0, _COEFFICIENTS - 1, 0)
         last = min(last, _COEFFICIENTS - 1)
         for number in numbers:
             self._lowest_bits[number][first:last + 1] = bytes([bits & 15]) * (last + 1 - first)
         if interval and numbers:
             self._cut |= restarts < -(-self._blocks(numbers) // interval) - 1
 
-    def check(self) -> None:
-        """Raise ValueError where a restart, a component or a bit of one is missing."""
-        if self._cut or any(map(any, self._lowest_bits.values())):
+    def check(self, *, ended: bool) -> None:
+        """Raise ValueError where a restart or a component is missing, or, before an end mark, a bit of one."""
+        # Behind the end mark nothing was to come: an encoder may leave out what is zero.
+        missing = [bits[0] == _NO_BIT if ended else any(bits) for bits in self._lowest_bits.values()]
+        if self._cut or any(missing):
             raise ValueError("is a JPEG file that ends in its data; it must be complete")
 
     def _blocks(self, numbers: list[int]) -> int:

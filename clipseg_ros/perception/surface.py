@@ -111,7 +111,8 @@ def visible_surfaces(regions: Sequence[Region], depth: np.ndarray, camera: Pinho
     columns, rows = pixels[..., 0], pixels[..., 1]
     places = rows * depth.shape[1] + columns
     z = depth.reshape(-1).take(places).astype(np.float64)
-    kept = seen & ~np.isnan(z)
+    rays = camera.rays.reshape(-1, 2).take(places, axis=0)
+    kept = seen & ~np.isnan(z) & ~np.isnan(rays[..., 0])
     kept &= agrees(depth, places, z)
     z[~kept] = 1.0
     inner &= kept
@@ -119,7 +120,7 @@ def visible_surfaces(regions: Sequence[Region], depth: np.ndarray, camera: Pinho
     kept = in_own_ranges(z, kept, decisive)
     kept = near_plane(columns, rows, z, kept)
     points = np.empty((*z.shape, 3))
-    points[..., :2] = camera.rays.reshape(-1, 2).take(places, axis=0) * z[..., None]
+    points[..., :2] = rays * z[..., None]
     points[..., 2] = z
     # A calibration that makes no sense leads anywhere, also to infinity.
     kept &= np.abs(points).max(axis=2) < _FARTHEST

@@ -18,51 +18,50 @@ PERIOD = 1.0
 
 
 class Diagnostics:
-    """Publishes a status per camera.
+    """Publishes a status of the node, and one per camera while it is active."""
 
-    Parameters
-    ----------
-    hardware : where the network runs, for people
-    """
-
-    def __init__(self, node: Node, *, hardware: str) -> None:
+    def __init__(self, node: Node) -> None:
         self._node = node
-        self._hardware = hardware
         self._publisher = node.create_publisher(DiagnosticArray, TOPIC, 1)
         self._published: dict[str, int] = {}
 
-    def publish(self, cameras: Iterable[Camera], counts: Mapping[str, Counts], *, gpu_memory: int = 0) -> None:
-        """Report on the cameras.
+    def publish(self, state: str, *, broken: bool = False, warn: bool = False, cameras: Iterable[Camera] = (),
+                counts: Mapping[str, Counts] | None = None, hardware: str = "", gpu_memory: int = 0) -> None:
+        """Report.
 
+        Parameters
+        ----------
+        state : of the node, in words; `broken` is an error, `warn` a warning
         counts : of the frames of each camera, by its name
+        hardware : where the network runs
         gpu_memory : bytes that the network holds; 0, and nothing is said of it, on a CPU
         """
-        message = DiagnosticArray()
+        level = DiagnosticStatus.ERROR if broken else DiagnosticStatus.WARN if warn else DiagnosticStatus.OK
+        values = {"GPU memory [MiB]": str(gpu_memory // 2**20)} if gpu_memory else {}
+        message = DiagnosticArray(status=[self._status("node", level, state, hardware, values)])
         message.header.stamp = self._node.get_clock().now().to_msg()
         for camera in cameras:
-            status = self._status(camera, counts.get(camera.name, Counts()))
-            if gpu_memory:
-                status.values.append(KeyValue(key="GPU memory [MiB]", value=str(gpu_memory // 2**20)))
-            message.status.append(status)
+            values = self._figures(camera, (counts or {}).get(camera.name, Counts()))
+            level, sentence = (DiagnosticStatus.WARN, state) if warn else _health(camera)
+            message.status.append(self._status(camera.name, level, sentence, hardware, values))
         self._publisher.publish(message)
 
-    def destroy(self) -> None:
-        """Remove the publisher."""
-        self._node.destroy_publisher(self._publisher)
+    def _status(self, name: str, level: bytes, sentence: str, hardware: str,
+                values: Mapping[str, str]) -> DiagnosticStatus:
+        return DiagnosticStatus(
+            level=level, hardware_id=hardware, message=sentence,
+            name=f"{self._node.get_fully_qualified_name().lstrip('/')}: {name}",
+            values=[KeyValue(key=key, value=value) for key, value in values.items()])
 
-    def _status(self, camera: Camera, counts: Counts) -> DiagnosticStatus:
+    def _figures(self, camera: Camera, counts: Counts) -> dict[str, str]:
         tally = camera.tally
         fresh = tally.published - self._published.get(camera.name, 0)
         self._published[camera.name] = tally.published
-        values = {"frames taken": str(counts.taken), "frames published": str(tally.published),
-                  "frames failed": str(tally.failed), "frames overtaken": str(counts.overtaken),
-                  "frames per second": f"{fresh / PERIOD:.1f}", "age of results [ms]": _milliseconds(tally.ages),
-                  "network [ms]": _milliseconds(tally.network)}
-        level, sentence = _health(camera)
-        return DiagnosticStatus(
-            level=level, hardware_id=self._hardware, message=sentence,
-            name=f"{self._node.get_fully_qualified_name().lstrip('/')}: {camera.name}",
-            values=[KeyValue(key=key, value=value) for key, value in values.items()])
+        return {"frames taken": str(counts.taken), "frames published": str(tally.published),
+                "frames failed": str(tally.failed), "frames overtaken": str(counts.overtaken),
+                "frames without depth": str(camera.input.without_depth if camera.input else 0),
+                "frames per second": f"{fresh / PERIOD:.1f}", "age of results [ms]": _milliseconds(tally.ages),
+                "network [ms]": _milliseconds(tally.network)}
 
 
 def _health(camera: Camera) -> tuple[bytes, str]:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from difflib import get_close_matches
 from typing import Any
 
 import cv2
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_srvs.srv import SetBool
 
 from clipseg_ros.clipseg import Segmenter
 from clipseg_ros.clipseg.startup import load_warm
 from clipseg_ros.clipseg.unchanged import UnchangedScene
+from clipseg_ros.clipseg.written import parse_prompts
 from clipseg_ros.msg import Prompts
 from clipseg_ros.ros.diagnostics import PERIOD, Diagnostics
 from clipseg_ros.ros.inputs.bridge import BRIDGE
@@ -25,11 +28,10 @@ from clipseg_ros.ros.parameters import Parameters
 from clipseg_ros.ros.pipeline import Pipeline
 from clipseg_ros.ros.prompts.services import Services
 from clipseg_ros.ros.prompts.store import PromptStore
-from clipseg_ros.ros.prompts.text import PromptText, parse_prompts
 from clipseg_ros.ros.prompts.topic import PromptTopic
 from clipseg_ros.ros.reports import Reports, sentence_of
 from clipseg_ros.ros.running import run
-from clipseg_ros.ros.settings import Settings
+from clipseg_ros.ros.settings import SPECS, Settings
 from clipseg_ros.ros.worker import Worker
 
 CHECK_PERIOD = 0.5
@@ -61,11 +63,16 @@ class ClipsegNode(LifecycleNode):
         self._store.threshold = self._threshold(self._configuration.settings)
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._prompts_publisher = self.create_lifecycle_publisher(Prompts, "~/prompts", latched)
-        Services(self, store=self._store, parameters=self._configuration, running=self._running)
+        Services(self, store=self._store, parameters=self._configuration, running=self._running,
+                 arrived=self._publish_prompts)
         self.create_service(SetBool, "~/enable", self._on_enable)
         # The node's own clock may be a simulated one that stands still.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._autostart_timer = self.create_timer(0.0, self._autostart, clock=self._steady)
+        self._diagnostics = Diagnostics(self)
+        self._failure = ""
+        self.create_timer(PERIOD, self._report, clock=self._steady)
+        self._warn_of_unknown_parameters()
 
     # Lifecycle
 
@@ -123,14 +130,15 @@ class ClipsegNode(LifecycleNode):
         try:
             transition()
         except Exception as error:  # rclpy would swallow it without a word
-            self.get_logger().error(f"cannot be {what}: {sentence_of(error)}")
+            self._failure = f"cannot be {what}: {sentence_of(error)}"
+            self.get_logger().error(self._failure)
             return False
+        self._failure = ""
         return True
 
     def _configure(self) -> None:
         """What costs little is checked before the weights are loaded."""
         settings = self._configuration.settings
-        self._store.check(settings.prompt_texts, None)
         with ExitStack() as made:
             target = None
             if settings.target_frame:
@@ -139,7 +147,7 @@ class ClipsegNode(LifecycleNode):
             segmenter = self._load(settings)
             made.callback(segmenter.close)
             self._store.threshold = settings.threshold or segmenter.threshold
-            self._store.replace(settings.prompt_texts, segmenter)
+            self._store.await_names(settings.prompt_texts, segmenter)
             self._pipeline = Pipeline(self, segmenter, store=self._store, parameters=self._configuration, target=target,
                                       reports=self._reports)
             made.pop_all()
@@ -184,16 +192,28 @@ class ClipsegNode(LifecycleNode):
             worker.start()
             made.callback(self._prompt_topic.stop)
             self._prompt_topic.start()
-            diagnostics = Diagnostics(self, hardware=str(pipeline.segmenter.device))
-            made.callback(diagnostics.destroy)
-            self._every(CHECK_PERIOD, self._check_publishers, made)
-            self._every(PERIOD, lambda: diagnostics.publish(pipeline.cameras.values(), worker.counts,
-                                                            gpu_memory=pipeline.segmenter.gpu_memory), made)
+            made.callback(self.destroy_timer,
+                          self.create_timer(CHECK_PERIOD, self._check_publishers, clock=self._steady))
             self._active = made.pop_all()
 
-    def _every(self, period: float, callback: Callable[[], None], made: ExitStack) -> None:
-        """Call back every `period` seconds until `made` is closed."""
-        made.callback(self.destroy_timer, self.create_timer(period, callback, clock=self._steady))
+    def _report(self) -> None:
+        """Publish diagnostics, in whatever state the node is."""
+        if self._worker is None:
+            state = "unconfigured" if self._pipeline is None else "inactive"
+            self._diagnostics.publish(self._failure or state, broken=bool(self._failure))
+            return
+        segmenter = self._pipeline.segmenter
+        self._diagnostics.publish("active" if self._enabled else "paused by ~/enable", warn=not self._enabled,
+                                  cameras=self._pipeline.cameras.values(), counts=self._worker.counts,
+                                  hardware=str(segmenter.device), gpu_memory=segmenter.gpu_memory)
+
+    def _warn_of_unknown_parameters(self) -> None:
+        given = getattr(self, "_parameter_overrides", {})  # there is no public name for it
+        for name in given:
+            if not self.has_parameter(name) and not name.startswith("qos_overrides."):
+                nearest = get_close_matches(name, SPECS, n=1)
+                self.get_logger().warning(f"there is no parameter {name!r}, so its value has no effect"
+                                          + (f"; {nearest[0]!r} is meant?" if nearest else ""))
 
     def _log_counts(self, worker: Worker) -> None:
         if not self.context.ok():
@@ -234,10 +254,15 @@ class ClipsegNode(LifecycleNode):
             self._reports.error(f"the network's thread goes on after an error: {sentence_of(error)}")
 
     def _on_prompt(self, line: str) -> None:
+        """Set the parameter, so that whoever asks for it sees what the topic said."""
+        topic = self.resolve_topic_name("~/prompt")
         try:
-            self._set_prompts(parse_prompts(line))
+            written = [prompt.written for prompt in parse_prompts(line)] or [""]
+            result, = self.set_parameters([Parameter("prompts", value=written)])
+            if not result.successful:
+                raise ValueError(result.reason)
         except ValueError as error:
-            self._reports.warn(f"{self.resolve_topic_name('~/prompt')}: {error}; the earlier prompts stay")
+            self._reports.warn(f"{topic}: {error}; the earlier prompts stay", numbers_matter=True)
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self._enabled = request.data
@@ -261,9 +286,8 @@ class ClipsegNode(LifecycleNode):
             self._worker.set_rates(settings.max_rate, settings.rates)
         if "threshold" in names:
             self._store.threshold = self._threshold(settings)
-        if "prompts" in names:
-            self._store.replace(settings.prompt_texts, self._segmenter)
-        if names & {"prompts", "threshold"}:
+        changed = "prompts" in names and self._store.replace(settings.prompt_texts, self._segmenter)
+        if changed or "threshold" in names:
             self._publish_prompts()
 
     def _threshold(self, settings: Settings) -> float:
@@ -274,13 +298,13 @@ class ClipsegNode(LifecycleNode):
     def _segmenter(self) -> Segmenter | None:
         return None if self._pipeline is None else self._pipeline.segmenter
 
-    def _set_prompts(self, prompts: tuple[PromptText, ...]) -> None:
-        """Look for these prompts from now on. ValueError if one cannot be looked for; the earlier ones then stay."""
-        if self._store.replace(prompts, self._segmenter):
-            self._publish_prompts()
-
     def _publish_prompts(self) -> None:
         active = self._store.active
+        names = ", ".join(f"{text!r} ({threshold:g})" for text, threshold in zip(active.texts, active.thresholds))
+        self.get_logger().info(f"looking for {names}" if names else "looking for nothing: there is no prompt")
+        if self._store.missing:
+            self._reports.warn(f"{', '.join(self._store.missing)} will be looked for once set_visual_prompt has "
+                               "stored it", numbers_matter=True)
         self._prompts_publisher.publish(Prompts(stamp=self.get_clock().now().to_msg(), prompts=list(active.texts),
                                                 thresholds=list(active.thresholds)))
         note = "" if self._segmenter is None else self._segmenter.unknown_words_note(active.prompts)

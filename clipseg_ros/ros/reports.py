@@ -15,7 +15,7 @@ _MOST_SENTENCES = 256
 class Reports:
     """Logs sentences of which a stream of messages may cause thousands; safe to use from several threads.
 
-    Sentences that differ only in numbers count as the same one.
+    Sentences that differ only in numbers count as the same one, unless they are about what a person has written.
     """
 
     def __init__(self, logger, *, repeat_after: float = REPEAT_AFTER, clock=time.monotonic) -> None:
@@ -25,9 +25,9 @@ class Reports:
         self._said: dict[str, float] = {}
         self._lock = Lock()
 
-    def warn(self, sentence: str) -> None:
+    def warn(self, sentence: str, *, numbers_matter: bool = False) -> None:
         """Log a warning unless the same one was logged a moment ago."""
-        if self._due(sentence):
+        if self._due(sentence, numbers_matter):
             self._logger.warning(sentence)
 
     def error(self, sentence: str) -> None:
@@ -35,8 +35,8 @@ class Reports:
         if self._due(sentence):
             self._logger.error(sentence)
 
-    def _due(self, sentence: str) -> bool:
-        key = re.sub(r"\d+", "0", sentence)
+    def _due(self, sentence: str, numbers_matter: bool = False) -> bool:
+        key = sentence if numbers_matter else re.sub(r"\d+", "0", sentence)
         now = self._clock()
         with self._lock:
             if now - self._said.get(key, -self._repeat_after) < self._repeat_after:

@@ -2,9 +2,10 @@
 """Runs a node as a process: start, serve until the end, one sentence for what goes wrong."""
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import rclpy
 from rclpy.exceptions import ParameterException
@@ -30,22 +31,40 @@ def run(make: Callable[[], Node], *, program: str, args: list[str] | None = None
     the process's exit status
     """
     try:
-        rclpy.init(args=args)
-        node = make()
-        try:
-            spin(node)
-        finally:
-            # A second Ctrl-C must not cut the cleaning up short.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            node.destroy_node()
-    except (KeyboardInterrupt, ExternalShutdownException):
+        with ros(args):
+            node = make()
+            try:
+                spin(node)
+            finally:
+                # A second Ctrl-C must not cut the cleaning up short.
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                node.destroy_node()
+    except KeyboardInterrupt:
         pass
     except (ValueError, OSError, ImportError, ParameterException) as error:
         print(f"{program}: {error}", file=sys.stderr)
         return 1
+    return 0
+
+
+@contextlib.contextmanager
+def ros(args: list[str] | None = None) -> Iterator[None]:
+    """ROS for as long as the context lasts. Whatever breaks because Ctrl-C ended it is a KeyboardInterrupt.
+
+    Raises ValueError for arguments or a parameter file that ROS cannot read.
+    """
+    try:
+        rclpy.init(args=args)
+    except RuntimeError as error:  # rclpy's own kinds of error have no public names
+        raise ValueError(str(error).partition("\n")[0].partition(", at /")[0]) from error
+    try:
+        yield
+    except Exception as error:
+        if rclpy.ok():
+            raise
+        raise KeyboardInterrupt from error
     finally:
         rclpy.try_shutdown()
-    return 0
 
 
 def spin(node: Node) -> None:

@@ -34,6 +34,10 @@ class Seen:
     target : where poses are moved to; None leaves them in the picture's frame
     follower : numbers the objects; None leaves them without
     reports : where it is said why objects have no pose
+
+    Attributes
+    ----------
+    with_masks : whether the objects' messages carry their masks
     """
 
     def __init__(self, frame: Frame, active: ActivePrompts, maps: Maps, *, settings: Settings, reports: Reports,
@@ -45,6 +49,7 @@ class Seen:
         self._target = target
         self._follower = follower
         self._raw = maps
+        self.with_masks = settings.object_masks
 
     @property
     def header(self) -> Header:

@@ -12,6 +12,7 @@ from clipseg_ros.clipseg.written import PromptText, check_threshold, parse_promp
 from clipseg_ros.perception.location import POINTS
 from clipseg_ros.perception.objects import MODES
 from clipseg_ros.perception.selection import Limits
+from clipseg_ros.perception.sixteen_bits import RANGES
 from clipseg_ros.ros.specs import Spec
 
 TRANSPORTS = ("raw", "compressed")
@@ -97,6 +98,10 @@ class Settings:
     image_transport: str = parameter("raw",
         "How images arrive: raw, or compressed on the topic image/compressed.",
         words=TRANSPORTS)
+    mono16_range: str = parameter("auto",
+        "What is white in pictures of 16 bits: auto, the most that the 10, 12, 14 or 16 bits hold that a picture uses; "
+        "full, 65535.",
+        words=RANGES)
     depth_transport: str = parameter("raw",
         "How depth images arrive: raw, or compressed on the topic depth/compressedDepth.",
         words=TRANSPORTS)
@@ -127,6 +132,8 @@ class Settings:
     min_size: float = parameter(0.0,
         "Smaller objects are none where there is depth: the side, in metres, of a square of their visible area.",
         live=True, range=(0.0, 10.0))
+    object_masks: bool = parameter(True,
+        "Whether the objects on ~/objects carry their masks, which are most of their bytes.", live=True)
     refine: str = parameter("objects",
         "What masks, labels and probabilities show: none, what the network said; edges, with the edges of the picture; "
         "objects, nothing but the objects.",

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from clipseg_ros.ros.prompts.text import MAX_PROMPTS, PromptText, check_name, parse_prompts
+from clipseg_ros.clipseg.written import MAX_PROMPTS, PromptText, check_name, parse_prompts
 
 
 @pytest.mark.parametrize(("line", "prompts"), [
@@ -12,6 +12,7 @@ from clipseg_ros.ros.prompts.text import MAX_PROMPTS, PromptText, check_name, pa
     ("  the red  mug = .25 ;", [("the red  mug", 0.25)]),
     ("@my_cup=0.3;@other-1", [("@my_cup", 0.3), ("@other-1", None)]),
     ("a=b=0.5", [("a=b", 0.5)]),
+    ("mug＝0.4；\ufeffchair", [("mug", 0.4), ("chair", None)]),
     ("Tasse für Grüße", [("Tasse für Grüße", None)]),
     ("", []),
     (" ; ;", []),
@@ -23,6 +24,7 @@ def test_a_line_of_prompts(line, prompts):
 @pytest.mark.parametrize(("line", "says"), [
     ("mug=high", "threshold 'high' of the prompt 'mug' is not a number; write it as in 'mug=0.4'"),
     ("mug=", "threshold '' of the prompt 'mug' is not a number"),
+    ("mug=0.4=0.5", "the prompt 'mug=0.4=0.5' has two thresholds; write one"),
     ("mug=1.5", "threshold of the prompt 'mug' is 1.5; it must be greater than 0 and less than 1"),
     ("mug=0", "is 0; it must be greater than 0"),
     ("mug=nan", "is nan; it must be"),

@@ -62,6 +62,59 @@ def test_only_given_arguments_win_over_the_file(given, expected):
     assert launch.given_parameters({**values, **given}) == expected
 
 
+@pytest.mark.parametrize("given, expected", [
+    ({"cameras": "front, rear"}, {"use_sim_time": False, "cameras": ["front", "rear"]}),
+    ({"threshold": "0.4", "precision": "bfloat16", "backend": "openvino"},
+     {"use_sim_time": False, "threshold": 0.4, "precision": "bfloat16", "backend": "openvino"}),
+])
+def test_what_people_change_first_are_arguments(given, expected):
+    test_only_given_arguments_win_over_the_file(given, expected)
+
+
+def values_of(**given) -> dict[str, str]:
+    return {**{name: default for name, (default, _, _) in load().ARGUMENTS.items()}, **given}
+
+
+def test_each_camera_has_its_topics():
+    launch = load()
+    pairs = dict(launch.remappings(values_of(cameras="front,rear"), {"front/image": "/head/image", "rear/depth": "/d"}))
+    assert pairs["front/image"] == "/head/image" and pairs["front/image/compressed"] == "/head/image/compressed"
+    assert pairs["rear/depth/compressedDepth"] == "/d/compressedDepth" and pairs["rear/image"] == "rear/image"
+    with pytest.raises(RuntimeError, match="image:=/a names the topic of one camera, but there are 2; write front/image:="):
+        launch.remappings(values_of(cameras="front,rear", image="/a"), {})
+    assert ("image", "/a") in launch.remappings(values_of(image="/a"), {})
+
+
+@pytest.mark.parametrize("given, pushed, name", [
+    ({}, "", "clipseg"), ({"namespace": "kitchen"}, "", "kitchen.clipseg"), ({"namespace": "arm"}, "/robot", "robot.arm.clipseg"),
+    ({"name": "eyes"}, "/robot", "robot.eyes"), ({"namespace": "/arm"}, "/robot", "arm.clipseg"),
+])
+def test_the_log_level_is_that_of_the_nodes_logger(given, pushed, name):
+    assert load().logger(values_of(**given), pushed) == name
+
+
+def test_an_argument_that_is_none_is_doubted_only_where_it_looks_like_one():
+    doubts = load().doubts({"treshold": "0.2", "robot_name": "r2", "threshold": "0.4"})
+    assert doubts == ["there is no argument 'treshold', so treshold:=0.2 has no effect; 'threshold' is meant?"]
+
+
+@pytest.mark.parametrize("arguments, says, node_runs", [
+    (["params_file:=/nowhere.yaml"], "there is no parameter file /nowhere.yaml", False),
+    (["rviz:=true", "weights:=untrained"], "rviz2 is not installed", True),
+])
+def test_what_is_missing_is_said_before_the_node_starts(arguments, says, node_runs):
+    output = run(arguments, says, "[clipseg_node-")
+    assert says in output
+    assert ("clipseg_node" in output) == node_runs
+
+
+@pytest.mark.parametrize("prompt", ["n", "yes", "1e3", "nan", "no; on"])
+def test_a_prompt_is_a_text(prompt):
+    texts = [text.strip() for text in prompt.split(";")]
+    output = run([f"prompt:={prompt}", "weights:=untrained", "namespace:=texts"], "looking for ")
+    assert "looking for " + ", ".join(f"{text!r} (0.5)" for text in texts) in output
+
+
 @pytest.mark.parametrize("surroundings, argument, expected", [
     ({}, "/a/profile.xml", {"FASTDDS_DEFAULT_PROFILES_FILE": "/a/profile.xml"}),
     ({}, "none", {}),
@@ -74,12 +127,28 @@ def test_the_middleware_profile_is_the_users_own_where_there_is_one(monkeypatch,
     assert load().environment({"fastdds_profile": argument}) == expected
 
 
-def test_the_node_runs_as_told():
-    arguments = ["namespace:=kitchen", "image:=/head/image", "weights:=untrained", "prompt:=a mug"]
+def launched(arguments: list[str]) -> subprocess.Popen:
     # The node is found through its first line, which asks the PATH for python3.
     environment = dict(os.environ, PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}", PYTHONUNBUFFERED="1")
-    process = subprocess.Popen([sys.executable, "-c", RUN, str(FILE), *arguments], stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True)
+    return subprocess.Popen([sys.executable, "-c", RUN, str(FILE), *arguments], stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True)
+
+
+def run(arguments: list[str], *until: str) -> str:
+    """All that is said by what is launched, which is ended once it has said everything in `until`."""
+    process, said = launched(arguments), []
+    for line in process.stdout:
+        said.append(line)
+        if all(words in "".join(said) for words in until):
+            break
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)
+    said.append(process.communicate(timeout=PATIENCE)[0])
+    return "".join(said)
+
+
+def test_the_node_runs_as_told():
+    process = launched(["namespace:=kitchen", "image:=/head/image", "weights:=untrained", "prompt:=a mug"])
     try:
         latched = listen("/kitchen/clipseg/prompts", "/head/image", process)
         assert list(latched.prompts) == ["a mug"]

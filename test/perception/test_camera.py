@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import cv2
 import numpy as np
@@ -72,6 +73,86 @@ def test_distorted_pixels_lead_to_the_ray_that_the_lens_bent(model, d):
     assert np.isfinite(camera.rays).all()
 
 
+def fisheye(angle: float, k: tuple[float, ...], *, turn: float = 0.0) -> tuple[float, float]:
+    """Where the equidistant model shows a direction so many degrees off the axis, in the image of `K`."""
+    t = math.radians(angle)
+    distance = t * (1 + sum(value * t ** (2 * power) for power, value in enumerate(k, 1)))
+    return (320 + 500 * distance * math.cos(turn), 240 + 400 * distance * math.sin(turn))
+
+
+@pytest.mark.parametrize("k", [(), FISHEYE, (0.1, 0.02, 0.0, 0.0), (-0.02, 0.0, 0.0, 0.0)])
+@pytest.mark.parametrize("angle", [0, 1e-6, 30, 60, 89.9, 90, 100, 105])
+def test_a_fisheye_sees_behind_itself(k, angle):
+    camera = Pinhole.from_camera_info(K, 640, 480, d=k, model="equidistant")
+    t, turn = math.radians(angle), 0.7
+    bearing = camera.bearing(*fisheye(angle, k, turn=turn))
+    assert bearing == pytest.approx((math.sin(t) * math.cos(turn), math.sin(t) * math.sin(turn), math.cos(t)), abs=1e-7)
+
+
+@pytest.mark.parametrize(("k", "last"), [((-0.2, 0.0, 0.0, 0.0), 73.96), ((0.1, -0.05, 0.0, 0.0), 92.48), ((), 180.0)])
+def test_a_fisheye_has_no_direction_where_its_polynomial_has_no_answer(k, last):
+    camera = Pinhole.from_camera_info(K, 640, 480, d=k, model="equidistant")
+    u, v = fisheye(last, k)
+    seen = camera.bearing(u - 0.1, v)
+    assert math.degrees(math.acos(seen[2])) == pytest.approx(last, abs=1.5)
+    assert seen[0] >= 0
+    for beyond in (u + 1, u + 300, u + 1e6, u + 1e300):
+        assert np.isnan(camera.bearing(beyond, v)).all()
+
+
+def test_rays_end_at_a_right_angle():
+    camera = Pinhole.from_camera_info((100.0, 0, 320, 0, 100, 240, 0, 0, 1), 640, 480, model="equidistant")
+    seen = np.hypot(*np.mgrid[-240:240, -320:320]) / 100 < math.pi / 2
+    assert 0 < seen.mean() < 1
+    assert (~np.isnan(camera.rays) == seen[..., None]).all()
+    assert camera.rays[240, 420] == pytest.approx((math.tan(1.0), 0), abs=1e-6)
+
+
+def test_a_polynomial_lens_has_no_ray_where_its_model_turns_back():
+    camera = Pinhole.from_camera_info((250.0, 0, 320, 0, 250, 240, 0, 0, 1), 640, 480, d=(-0.4, 0.0, 0.0, 0.0, 0.0))
+    turning = math.sqrt(1 / 1.2)
+    last = turning * (1 - 0.4 * turning ** 2)
+    away = np.hypot(*np.mgrid[-240:240, -320:320]) / 250
+    known = ~np.isnan(camera.rays).any(axis=2)
+    assert known[away < last - 0.01].all()
+    assert not known[away > last + 0.01].any()
+    assert np.isnan(camera.bearing(0, 0)).all()
+    assert np.nanmax(np.hypot(camera.rays[..., 0], camera.rays[..., 1])) < turning + 0.05
+
+
+@pytest.mark.parametrize(("model", "d", "same_as"), [
+    ("equidistant", (0.0,) * 4, (1e-12, 0, 0, 0)),
+    ("equidistant", (), (1e-12, 0, 0, 0)),
+    ("equidistant", (0.0,) * 14, (1e-12, 0, 0, 0)),
+    ("equidistant", (*FISHEYE, 0.0), FISHEYE),
+    ("equidistant", (*FISHEYE, *(0.0,) * 4), FISHEYE),
+    ("equidistant", (*FISHEYE, *(0.0,) * 10), FISHEYE),
+    ("fisheye", FISHEYE, FISHEYE),
+    ("Kannala-Brandt", FISHEYE, FISHEYE),
+    ("KANNALA_BRANDT4", (), (1e-12, 0, 0, 0)),
+])
+def test_the_model_decides_and_not_the_coefficients(model, d, same_as):
+    camera = Pinhole.from_camera_info(K, 640, 480, d=d, model=model)
+    reference = Pinhole.from_camera_info(K, 640, 480, d=same_as, model="equidistant")
+    assert camera.bearing(5, 470) == pytest.approx(reference.bearing(5, 470), abs=1e-9)
+    np.testing.assert_allclose(camera.rays, reference.rays, rtol=1e-4)
+    # 0.63 focal lengths are 0.63 radians, not the angle whose tangent that is
+    assert camera.bearing(635, 240)[0] != pytest.approx(0.63 / math.hypot(0.63, 1), abs=0.02)
+
+
+@pytest.mark.parametrize(("model", "d"), [
+    ("", ()), ("plumb_bob", (0.0,) * 5), ("rational_polynomial", (0.0,) * 8), ("plumb_bob", (0.0,) * 3),
+    ("none", ()), ("pinhole", (0.0,) * 4), ("perspective", ()), ("radtan", ()), ("Brown Conrady", (0.0,) * 5),
+])
+def test_lenses_that_bend_nothing(model, d):
+    assert Pinhole.from_camera_info(K, 640, 480, d=d, model=model) == Pinhole.from_camera_info(K, 640, 480)
+
+
+def test_trailing_zeros_of_a_polynomial_lens_are_dropped():
+    camera = Pinhole.from_camera_info(K, 640, 480, d=(*PLUMB_BOB, 0.0), model="radtan")
+    assert camera == Pinhole.from_camera_info(K, 640, 480, d=PLUMB_BOB)
+
+
 def test_binning_keeps_the_ray_of_a_distorted_image():
     full = Pinhole.from_camera_info(K, 640, 480, d=PLUMB_BOB)
     binned = Pinhole.from_camera_info(K, 640, 480, d=PLUMB_BOB, binning=(2, 2))
@@ -86,7 +167,76 @@ def test_a_rectified_image_is_described_by_the_projection_matrix():
     assert Pinhole.from_camera_info(K, 640, 480, d=(0.0,) * 5, p=P) == Pinhole.from_camera_info(K, 640, 480)
 
 
-@pytest.mark.parametrize("k", [(0.0,) * 9, (math.nan,) * 9, (-1.0, *K[1:])])
+ZEROS = (0.0,) * 9
+IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+EMPTY = (1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+"""A projection matrix that is a placeholder as well."""
+
+
+@pytest.mark.parametrize("k", [ZEROS, IDENTITY])
+@pytest.mark.parametrize("words", [
+    {}, {"model": ""}, {"model": "none"}, {"d": (0.0,) * 5}, {"rectified": True},
+    {"d": PLUMB_BOB, "rectified": True}, {"model": "equidistant", "rectified": True},
+])
+def test_the_projection_matrix_stands_in_for_a_placeholder(k, words):
+    camera = Pinhole.from_camera_info(k, 640, 480, p=P, **words)
+    assert (camera.fx, camera.fy, camera.cx, camera.cy, camera.distortion) == (450, 360, 310, 230, ())
+    assert camera.bearing(760, 230) == pytest.approx((math.sqrt(0.5), 0, math.sqrt(0.5)))
+
+
+@pytest.mark.parametrize(("k", "focal"), [(ZEROS, 0), (IDENTITY, 1)])
+@pytest.mark.parametrize("words", [{"d": PLUMB_BOB}, {"model": "equidistant"}, {"d": FISHEYE, "model": "fisheye"}])
+def test_a_placeholder_of_a_lens_that_bends_is_refused_with_the_way_out(k, focal, words):
+    with pytest.raises(ValueError, match=rf"not calibrated: .* focal lengths of {focal}, .*p \(450\).*`rectified`"):
+        Pinhole.from_camera_info(k, 640, 480, p=P, **words)
+
+
+@pytest.mark.parametrize("rectified", [False, True])
+@pytest.mark.parametrize("p", [(), (0.0,) * 12, EMPTY])
+def test_a_placeholder_without_a_projection_matrix_is_refused(p, rectified):
+    with pytest.raises(ValueError, match="not calibrated: its k is the identity.*camera_calibration"):
+        Pinhole.from_camera_info(IDENTITY, 640, 480, p=p, rectified=rectified)
+    with pytest.raises(ValueError, match="not calibrated: its focal lengths are 0 and 0"):
+        Pinhole.from_camera_info(ZEROS, 640, 480, p=p, rectified=rectified)
+
+
+def test_a_placeholder_beside_a_good_matrix_is_ignored():
+    camera = Pinhole.from_camera_info(K, 640, 480, p=EMPTY, rectified=True)
+    assert (camera.fx, camera.cx) == (500, 320)
+
+
+def square(focal: float, cx: float, cy: float) -> tuple[float, ...]:
+    return (focal, 0.0, cx, 0.0, focal, cy, 0.0, 0.0, 1.0)
+
+
+@pytest.mark.parametrize(("k", "says"), [
+    (square(500, 0, 0), r"focal lengths of 500 and 500 and a principal point of \(0, 0\) .* an image of 640x480"),
+    (square(500, 0, 240), r"\(0, 240\)"),
+    (square(500, 3000, 240), r"\(3000, 240\)"),
+    (square(500, 320, -1000), r"\(320, -1000\)"),
+    (square(0.8, 0.5, 0.5), "lengths of 0.8 and 0.8"),
+    (square(63, 320, 240), "lengths of 63 and 63"),
+    (square(13000, 320, 240), "lengths of 13000 and 13000"),
+    ((500.0, 0, 320, 0, 5, 240, 0, 0, 1), "lengths of 500 and 5 "),
+])
+def test_an_implausible_calibration_is_taken_with_doubt(k, says):
+    camera = Pinhole.from_camera_info(k, 640, 480)
+    assert re.search(says, camera.doubt)
+    assert (camera.fx, camera.cx) == (k[0], k[2])
+
+
+@pytest.mark.parametrize("k", [K, square(65, 320, 240), square(12000, 320, 240), square(500, -300, 700)])
+def test_a_plausible_calibration_is_not_doubted(k):
+    assert Pinhole.from_camera_info(k, 640, 480).doubt == ""
+
+
+def test_a_part_of_a_sensor_is_not_doubted():
+    # the principal point is far outside of this corner of the sensor, and on the sensor all the same
+    camera = Pinhole.from_camera_info(K, 640, 480, roi=(600, 440, 40, 40), binning=(2, 2))
+    assert (camera.cx, camera.doubt) == (-140, "")
+
+
+@pytest.mark.parametrize("k", [ZEROS, (math.nan,) * 9, (-1.0, *K[1:])])
 def test_an_uncalibrated_camera_is_refused(k):
     with pytest.raises(ValueError, match="not calibrated"):
         Pinhole.from_camera_info(k, 640, 480)
@@ -94,6 +244,12 @@ def test_an_uncalibrated_camera_is_refused(k):
 
 @pytest.mark.parametrize(("model", "d", "sentence"), [
     ("division", (0.1,), "'division' is unknown; it must be plumb_bob"),
+    ("omni", (), "'omni' is unknown; .*`rectified`"),
+    ("double_sphere", (0.0,) * 5, "'double_sphere' is unknown"),
+    ("fov", (0.0,), "'fov' is unknown"),
+    ("pinhole", (0.1, 0.0, 0.0, 0.0), "4 distortion coefficients; pinhole has none but zeros"),
+    ("equidistant", (*FISHEYE, 0.0, 0.0, 0.0, 0.1), "8 distortion coefficients; equidistant has 4 finite"),
+    ("equidistant", (math.nan, 0.0, 0.0, 0.0), "finite"),
     ("plumb_bob", (0.1, 0.1, 0.0), "3 distortion coefficients; plumb_bob has 4 or 5"),
     ("equidistant", (0.1,) * 5, "5 distortion coefficients; equidistant has 4 finite"),
     ("plumb_bob", (0.1, math.nan, 0.0, 0.0, 0.0), "finite"),

@@ -10,6 +10,7 @@ pytest.importorskip("clipseg_ros.srv")
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
 from pictures import noise  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
+from std_srvs.srv import SetBool  # noqa: E402
 
 from clipseg_ros.ros.camera import NO_RESULT, Tally  # noqa: E402
 from clipseg_ros.ros.diagnostics import Diagnostics  # noqa: E402
@@ -23,19 +24,21 @@ def values(status: DiagnosticStatus) -> dict[str, str]:
 
 
 def camera(name: str, *, silence: str = "", clock=lambda: 0.0) -> SimpleNamespace:
-    return SimpleNamespace(name=name, tally=Tally(clock=clock), input=SimpleNamespace(silence=silence))
+    return SimpleNamespace(name=name, tally=Tally(clock=clock), input=SimpleNamespace(silence=silence, without_depth=3))
 
 
 @pytest.fixture
 def report(peer):
     """Make a status for each of some cameras."""
     sent = []
-    diagnostics = Diagnostics(peer.node, hardware="cpu")
+    diagnostics = Diagnostics(peer.node)
     diagnostics._publisher.publish, original = sent.append, diagnostics._publisher
 
     def report(*cameras, counts=None):
-        diagnostics.publish(cameras, counts or {})
-        return sent[-1].status
+        diagnostics.publish("active", cameras=cameras, counts=counts, hardware="cpu")
+        node, *status = sent[-1].status
+        assert (node.name, node.level, node.message) == ("peer: node", DiagnosticStatus.OK, "active")
+        return status
     yield report
     peer.node.destroy_publisher(original)
 
@@ -51,6 +54,7 @@ def test_a_status_per_camera(report):
     assert (good.level, good.message, good.hardware_id, good.name) == (
         DiagnosticStatus.OK, "images arrive", "cpu", "peer: front")
     assert values(good) == {"frames taken": "9", "frames published": "8", "frames failed": "0", "frames overtaken": "2",
+                            "frames without depth": "3",
                             "frames per second": "5.0", "age of results [ms]": "200.0", "network [ms]": "100.0"}
     assert (silent.level, silent.message) == (DiagnosticStatus.WARN, "nothing publishes images there")
     assert values(silent)["network [ms]"] == "-"
@@ -98,3 +102,20 @@ def test_a_camera_whose_images_cannot_be_read_is_not_ok(peer, node):
         assert int(values(error)["frames failed"]) > 0
         peer.repeat(lambda: publisher.publish(noise(2)), lambda: masks, "a mask")
         peer.repeat(lambda: publisher.publish(noise(3)), level(DiagnosticStatus.OK), "a camera that is well again")
+
+
+def test_the_nodes_own_state_is_told(peer, start_node):
+    name = "/state/clipseg"
+    node = start_node(namespace="/state", parameters={"weights": "/nowhere/weights"})
+    with peer.listener(DiagnosticArray, "/diagnostics") as found:
+        def state() -> tuple[bytes, str]:
+            ours = [status for array in found for status in array.status if status.name == "state/clipseg: node"]
+            return (ours[-1].level, ours[-1].message) if ours else (b"", "")
+        peer.wait(lambda: state()[0] == DiagnosticStatus.ERROR and state()[1].startswith("cannot be configured: "), "why")
+        assert peer.set_parameter("weights", "untrained", name).successful
+        assert peer.change_state("configure", name), node.log
+        peer.wait(lambda: state() == (DiagnosticStatus.OK, "inactive"), "the state inactive")
+        assert peer.change_state("activate", name)
+        peer.wait(lambda: state() == (DiagnosticStatus.OK, "active"), "the state active")
+        assert peer.call(SetBool, f"{name}/enable", data=False).success
+        peer.wait(lambda: state() == (DiagnosticStatus.WARN, "paused by ~/enable"), "the state paused")

@@ -14,12 +14,12 @@ from rclpy.clock import Clock  # noqa: E402
 
 from clipseg_ros.clipseg import Segmenter  # noqa: E402
 from clipseg_ros.clipseg.model import SMALL, CLIPSeg  # noqa: E402
+from clipseg_ros.clipseg.written import parse_prompts  # noqa: E402
 from clipseg_ros.perception.maps import Maps  # noqa: E402
 from clipseg_ros.ros.inputs.frame import Frame  # noqa: E402
 from clipseg_ros.ros.pipeline import Pipeline  # noqa: E402
 from clipseg_ros.ros.prompts.services import Services  # noqa: E402
 from clipseg_ros.ros.prompts.store import PromptStore  # noqa: E402
-from clipseg_ros.ros.prompts.text import parse_prompts  # noqa: E402
 from clipseg_ros.ros.settings import Settings  # noqa: E402
 from clipseg_ros.srv import Segment  # noqa: E402
 
@@ -111,7 +111,7 @@ def test_a_request_for_the_newest_frame_costs_no_second_encoding(node, said, enc
     newest = {name: Frame(noise(stamp)) for stamp, name in enumerate(SETTINGS.cameras)}
     for name, frame in newest.items():
         pipeline.cameras[name].input.newest = frame
-    service = Services(node, store=pipeline._store, parameters=SimpleNamespace(settings=SETTINGS), running=None)
+    service = Services(node, store=pipeline._store, parameters=SimpleNamespace(settings=SETTINGS), running=None, arrived=None)
     pipeline.process(list(newest.items()))
     assert encoded == [2]
     for fields in ({"camera": "front"}, {"camera": "back"}, {"prompts": ["chair", "lamp"]}, {"prompts": ["mug"]}):
@@ -132,7 +132,7 @@ def test_an_answer_tells_the_age_of_an_old_frame(node, said, segmenter, age, lim
     settings = replace(SETTINGS, segment_max_age=limit)
     pipeline = pipeline_of(node, segmenter, said)
     pipeline.cameras["front"].input = SimpleNamespace(topic="/front/image", newest=Frame(noise(1)), age=age)
-    service = Services(node, store=pipeline._store, parameters=SimpleNamespace(settings=settings), running=None)
+    service = Services(node, store=pipeline._store, parameters=SimpleNamespace(settings=settings), running=None, arrived=None)
     assert service.segment(Segment.Request(), pipeline).message == message
 
 
@@ -140,7 +140,7 @@ def test_a_frame_that_is_too_old_is_refused(node, said, segmenter):
     settings = replace(SETTINGS, segment_max_age=1.0)
     pipeline = pipeline_of(node, segmenter, said)
     pipeline.cameras["front"].input = SimpleNamespace(topic="/front/image", newest=Frame(noise(1)), age=1.25)
-    service = Services(node, store=pipeline._store, parameters=SimpleNamespace(settings=settings), running=None)
+    service = Services(node, store=pipeline._store, parameters=SimpleNamespace(settings=settings), running=None, arrived=None)
     with pytest.raises(ValueError, match=r"the newest image of /front/image arrived 1.2 s ago, .* segment_max_age \(1 s\)"):
         service.segment(Segment.Request(), pipeline)
     assert service.segment(Segment.Request(image=noise(2)), pipeline).masks

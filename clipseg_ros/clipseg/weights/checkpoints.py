@@ -16,6 +16,7 @@ from torch import Tensor
 
 from clipseg_ros.clipseg.model import SMALL, CLIPSeg, CLIPSegConfig
 from clipseg_ros.clipseg.weights import hub, layouts
+from clipseg_ros.clipseg.weights.shards import INDEX_SUFFIX, ShardedFile, find_file, open_tensors, read_json
 from clipseg_ros.clipseg.weights.tensorfile import CheckpointError, TensorFile
 
 __all__ = ["Checkpoint", "CheckpointError", "DEMO_FILE", "load_checkpoint", "save_checkpoint"]
@@ -28,8 +29,8 @@ FORMAT_VERSION = "1"
 """`format` and `version` in the metadata of our own files."""
 
 PUBLISHED_THRESHOLD = 0.3
-"""Probability from which on a pixel is meant, for published weights: that of most of the paper's tables (section 4), which
-warns that the best one can be far from 0.5."""
+"""Probability from which on a pixel is meant, for published weights: that of most of the paper's tables (section 4),
+which warns that the best one can be far from 0.5."""
 
 _UNTRAINED_SEED = 0
 _ORIGINAL_MARK = "film_mul.weight"
@@ -62,7 +63,7 @@ class Checkpoint:
 class _Part(NamedTuple):
     """One file, and how it names our tensors."""
 
-    file: TensorFile
+    file: TensorFile | ShardedFile
     layout: layouts.Layout
 
 
@@ -158,7 +159,7 @@ def _load_path(
     if path.is_dir():
         config, file = _open_directory(path)
         return _load_hugging_face(config, file, path)
-    file = TensorFile(path)
+    file = open_tensors(path)
     if file.metadata.get("format") == FORMAT:
         return _load_own(file)
     if _ORIGINAL_MARK in file.names:
@@ -166,8 +167,8 @@ def _load_path(
         config = layouts.config_of_original_decoder(file, towers)
         return Checkpoint(_build(config, [_Part(file, layouts.original_decoder), part]), path.stem, path,
                           threshold=PUBLISHED_THRESHOLD)
-    config = path.parent / "config.json"
-    if not config.is_file():
+    config = find_file(path.parent, "config.json")
+    if config is None:
         raise CheckpointError(
             f"{path} is neither a file of this package nor one of the authors' decoders, "
             "and no config.json lies beside it"
@@ -197,28 +198,32 @@ def _load_own(file: TensorFile) -> Checkpoint:
     return Checkpoint(model, file.path.stem, file.path, bool(metadata.get("trained", True)), metadata, threshold)
 
 
-def _load_hugging_face(config_path: Path, file: TensorFile, source: Path) -> Checkpoint:
-    config = layouts.config_of_hugging_face_clipseg(_read_json(config_path), origin=str(config_path))
+def _load_hugging_face(config_path: Path, file: TensorFile | ShardedFile, source: Path) -> Checkpoint:
+    config = layouts.config_of_hugging_face_clipseg(read_json(config_path), origin=str(config_path))
     config = replace(config, **_read_processor(config_path.parent))
     return Checkpoint(_build(config, [_Part(file, layouts.hugging_face_clipseg)]), source.stem, source,
                       threshold=PUBLISHED_THRESHOLD)
 
 
-def _open_directory(directory: Path) -> tuple[Path, TensorFile]:
+def _open_directory(directory: Path) -> tuple[Path, TensorFile | ShardedFile]:
     """The configuration's path and the weights of a directory in the Hugging Face layout."""
-    config = directory / "config.json"
-    if not config.is_file():
+    config = find_file(directory, "config.json")
+    if config is None:
         raise CheckpointError(
             f"{directory} lacks config.json, so it is not a checkpoint in the Hugging Face layout"
         )
     for name in hub.WEIGHT_FILES:
-        if (directory / name).is_file():
-            return config, TensorFile(directory / name)
-    raise CheckpointError(f"{directory} holds no weights: neither {' nor '.join(hub.WEIGHT_FILES)}")
+        for file in (find_file(directory, name), find_file(directory, f"{name}{INDEX_SUFFIX}")):
+            if file is not None:
+                return config, open_tensors(file)
+    raise CheckpointError(
+        f"{directory} holds no weights: neither {' nor '.join(hub.WEIGHT_FILES)}, whole or in parts with an index"
+    )
 
 
 def _open_backbone(
-    decoder: TensorFile, backbone: str | Path | None, *, allow_download: bool, cache_dir: str | Path | None
+    decoder: TensorFile | ShardedFile, backbone: str | Path | None, *, allow_download: bool,
+    cache_dir: str | Path | None
 ) -> tuple[dict[str, Any], _Part]:
     """open_clip's configuration and the tensors of the towers that belong to an authors' decoder file."""
     if backbone is None and f"clip_model.{_OPEN_CLIP_MARK}" in decoder.names:
@@ -233,37 +238,26 @@ def _open_backbone(
     if path.is_dir():
         config, file = _open_directory(path)
     else:
-        config, file = path.parent / "config.json", TensorFile(path)
+        config, file = find_file(path.parent, "config.json"), open_tensors(path)
     if _OPEN_CLIP_MARK in file.names:
         return layouts.config_of_open_clip(file), _Part(file, layouts.open_clip)
-    if not config.is_file():
+    if config is None:
         raise CheckpointError(
             f"{path} holds no tensor {_OPEN_CLIP_MARK}, so it is no CLIP vision transformer of open_clip"
         )
-    values = _read_json(config)
+    values = read_json(config)
     layouts.require_model_type(values, "clip", origin=str(config))
     return layouts.config_of_hugging_face_clip(values, origin=str(config)), _Part(
         file, layouts.hugging_face_clip
     )
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"{path} is not valid JSON: {error}") from error
-    if not isinstance(values, dict):
-        raise CheckpointError(f"{path} holds a {type(values).__name__} instead of a JSON object")
-    return values
-
-
 def _read_processor(directory: Path) -> dict[str, Any]:
     """`image_size`, `image_mean` and `image_std`, as far as a processor's configuration tells them."""
-    path = directory / "preprocessor_config.json"
-    if path.is_file():
-        values = _read_json(path)
-    elif (path := directory / "processor_config.json").is_file():
-        values = _read_json(path).get("image_processor", {})
+    if (path := find_file(directory, "preprocessor_config.json")) is not None:
+        values = read_json(path)
+    elif (path := find_file(directory, "processor_config.json")) is not None:
+        values = read_json(path).get("image_processor", {})
     else:
         return {}
     found = {}
@@ -323,7 +317,7 @@ def _build(config: CLIPSegConfig, parts: list[_Part]) -> CLIPSeg:
     return model.eval()
 
 
-def _read(file: TensorFile, source: layouts.Source, shape: tuple[int, ...]) -> Tensor:
+def _read(file: TensorFile | ShardedFile, source: layouts.Source, shape: tuple[int, ...]) -> Tensor:
     """One of our tensors, of `shape`, from the tensors in `file` that it is made of."""
     whole = shape[::-1] if source.transposed else shape
     each = (whole[0] // len(source.names), *whole[1:]) if len(source.names) > 1 else whole

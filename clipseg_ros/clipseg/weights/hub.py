@@ -17,10 +17,12 @@ import huggingface_hub
 from huggingface_hub import constants
 from huggingface_hub.utils import CacheNotFound, EntryNotFoundError, LocalEntryNotFoundError
 
+from clipseg_ros.clipseg.weights.shards import INDEX_SUFFIX, shard_names
 from clipseg_ros.clipseg.weights.tensorfile import CheckpointError
+from clipseg_ros.clipseg.weights.typed import typed
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
-"""Weights in the Hugging Face layout, best first."""
+"""Weights in the Hugging Face layout, best first; each may lie there in parts, with an index."""
 
 BACKBONE_FILE = "open_clip_model.safetensors"
 
@@ -53,8 +55,10 @@ class Release:
 
     @property
     def weight_files(self) -> tuple[str, ...]:
-        """The names that the weights may have, best first."""
-        return (BACKBONE_FILE,) if BACKBONE_FILE in self.sha256 else WEIGHT_FILES
+        """The names that the weights, or the index of their parts, may have, best first."""
+        if BACKBONE_FILE in self.sha256:
+            return (BACKBONE_FILE,)
+        return tuple(name for whole in WEIGHT_FILES for name in (whole, f"{whole}{INDEX_SUFFIX}"))
 
 
 _CIDAS_LICENCE = "Apache-2.0 by the model card; the authors' repository excludes its weights from its MIT licence"
@@ -119,7 +123,7 @@ def obtain(release: Release, *, allow_download: bool, cache_dir: str | Path | No
     if not allow_download:
         raise CheckpointError(
             f"the weights {release.names[0]!r} are not in the cache {_cache(cache_dir)} and downloading is not "
-            f"allowed; `clipseg weights download {release.names[0]}` fetches them"
+            f"allowed; `{typed(f'weights download {release.names[0]}')}` fetches them"
         )
     return download(release, cache_dir=cache_dir)
 
@@ -129,8 +133,9 @@ def find_cached(release: Release, *, cache_dir: str | Path | None = None) -> Pat
     for revision in _revisions(release, cache_dir):
         *weights, config = (_cached(release, name, revision, cache_dir)
                             for name in (*release.weight_files, _CONFIG_FILE))
-        if any(weights) and (config or release is BACKBONE):
-            return next(filter(None, weights)).parent
+        weights = [file for file in weights if file is not None and _is_whole(file)]
+        if weights and (config or release is BACKBONE):
+            return weights[0].parent
     return None
 
 
@@ -143,7 +148,7 @@ def download(release: Release, *, cache_dir: str | Path | None = None) -> Path:
     if release.revision is None:
         raise CheckpointError(
             f"this package pins no revision of {release.repo}; name one: "
-            f"`clipseg weights download {release.repo}@COMMIT` with the 40 hexadecimal digits of a commit"
+            f"`{typed(f'weights download {release.repo}@COMMIT')}` with the 40 hexadecimal digits of a commit"
         )
     if constants.HF_HUB_OFFLINE:
         raise CheckpointError(f"{release.repo} cannot be downloaded while HF_HUB_OFFLINE is set")
@@ -151,8 +156,12 @@ def download(release: Release, *, cache_dir: str | Path | None = None) -> Path:
         fetched = [_fetch(release, name, cache_dir) for name in release.sha256]
     else:
         fetched = [_fetch(release, _CONFIG_FILE, cache_dir)]
-        if not any(_fetch(release, name, cache_dir, optional=True) for name in WEIGHT_FILES):
+        found = (_fetch(release, name, cache_dir, optional=True) for name in release.weight_files)
+        weights = next(filter(None, found), None)
+        if weights is None:
             raise CheckpointError(f"{release.repo} at {release.revision} has neither {' nor '.join(WEIGHT_FILES)}")
+        for name in shard_names(weights) if weights.name.endswith(INDEX_SUFFIX) else ():
+            _fetch(release, name, cache_dir)
         for name in _PROCESSOR_FILES:
             _fetch(release, name, cache_dir, optional=True)
     return fetched[0].parent
@@ -211,6 +220,16 @@ def _fetch(release: Release, name: str, cache_dir: str | Path | None, *, optiona
 def _is_intact(release: Release, path: Path) -> bool:
     expected = expected_hash(release, path)
     return expected is None or hash_file(path, like=expected[0]) == expected[0]
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether a file of weights is alone, or an index beside which all of its parts lie."""
+    if not file.name.endswith(INDEX_SUFFIX):
+        return True
+    try:
+        return all((file.parent / name).is_file() for name in shard_names(file))
+    except CheckpointError:
+        return False
 
 
 def _remove(path: Path) -> None:

@@ -27,6 +27,27 @@ IGNORED = re.compile(
 """Names of buffers and leftovers that files hold and the network does not use."""
 
 
+CLIPSEG_DEFAULTS: dict[str, Any] = {
+    "projection_dim": 512, "extract_layers": [3, 6, 9], "reduce_dim": 64, "decoder_num_attention_heads": 4,
+    "decoder_intermediate_size": 2048, "conditional_layer": 0, "use_complex_transposed_convolution": False,
+}
+"""Of `transformers`' CLIPSegConfig; some versions of it write only what differs from them. CLIPConfig has the same."""
+
+TOWER_DEFAULTS: dict[str, dict[str, Any]] = {
+    "text_config": {
+        "vocab_size": CLIP_VOCABULARY, "hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 12,
+        "num_attention_heads": 8, "max_position_embeddings": 77, "hidden_act": "quick_gelu",
+        "layer_norm_eps": NORM_EPSILON,
+    },
+    "vision_config": {
+        "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12,
+        "num_channels": 3, "image_size": 224, "patch_size": 32, "hidden_act": "quick_gelu",
+        "layer_norm_eps": NORM_EPSILON,
+    },
+}
+"""Of its CLIPSegTextConfig and CLIPSegVisionConfig; the published networks' patch_size is 16."""
+
+
 class Source(NamedTuple):
     """The tensors, by name, that make up one of ours: concatenated along axis 0, then transposed or not."""
 
@@ -112,22 +133,22 @@ def original_decoder(name: str) -> Source | None:
 def config_of_hugging_face_clipseg(values: dict[str, Any], *, origin: str) -> CLIPSegConfig:
     """Our configuration for the `config.json` of a CLIPSeg checkpoint; `origin` names it in errors."""
     require_model_type(values, "clipseg", origin=origin)
-    intermediate = values.get("decoder_intermediate_size", VIT_B_16.decoder_intermediate)
+    values = {**CLIPSEG_DEFAULTS, **values}
     return CLIPSegConfig(
         clip=config_of_hugging_face_clip(values, origin=origin),
         extract_layers=tuple(_get(values, "extract_layers", list, origin)),
         reduce_dim=_get(values, "reduce_dim", int, origin),
-        decoder_heads=values.get("decoder_num_attention_heads", VIT_B_16.decoder_heads),
-        decoder_intermediate=intermediate,
-        conditional_layer=values.get("conditional_layer", 0),
-        refined=bool(values.get("use_complex_transposed_convolution", False)),
+        decoder_heads=_get(values, "decoder_num_attention_heads", int, origin),
+        decoder_intermediate=_get(values, "decoder_intermediate_size", int, origin),
+        conditional_layer=_get(values, "conditional_layer", int, origin),
+        refined=bool(values["use_complex_transposed_convolution"]),
     )
 
 
 def config_of_hugging_face_clip(values: dict[str, Any], *, origin: str) -> dict[str, Any]:
     """open_clip's configuration of the towers in a `transformers` configuration of CLIP or CLIPSeg."""
-    vision = _get(values, "vision_config", dict, origin)
-    text = _get(values, "text_config", dict, origin)
+    values = {**CLIPSEG_DEFAULTS, **values}
+    vision, text = (_tower_values(values, name, origin) for name in ("vision_config", "text_config"))
     quick_gelu = _check_towers(vision, text, origin)
     width, heads, layers, ratio = _tower(vision, "vision_config", origin)
     text_width, text_heads, text_layers, text_ratio = _tower(text, "text_config", origin)
@@ -153,24 +174,32 @@ def config_of_hugging_face_clip(values: dict[str, Any], *, origin: str) -> dict[
     }
 
 
+def _tower_values(values: dict[str, Any], name: str, origin: str) -> dict[str, Any]:
+    """The configuration of one tower; that under the older name NAME_dict counts if there is one, as there."""
+    older = f"{name}_dict"
+    name = name if values.get(older) is None else older
+    given = {} if values.get(name) is None else _get(values, name, dict, origin)
+    return {**TOWER_DEFAULTS[name.removesuffix("_dict")], **given}
+
+
 def _check_towers(vision: dict[str, Any], text: dict[str, Any], origin: str) -> bool:
     """Raise CheckpointError for towers that open_clip's are not; return whether their activation is QuickGELU."""
-    activations = {tower.get("hidden_act", "quick_gelu") for tower in (vision, text)}
+    activations = {str(tower["hidden_act"]) for tower in (vision, text)}
     if len(activations) > 1 or not activations <= {"quick_gelu", "gelu"}:
-        names = " and ".join(sorted(map(str, activations)))
+        names = " and ".join(sorted(activations))
         raise CheckpointError(
             f"{origin}: hidden_act is {names}, but both towers need quick_gelu, or both gelu"
         )
     for name, tower in (("vision_config", vision), ("text_config", text)):
-        if tower.get("layer_norm_eps", NORM_EPSILON) != NORM_EPSILON:
+        if tower["layer_norm_eps"] != NORM_EPSILON:
             raise CheckpointError(
                 f"{origin}: {name}.layer_norm_eps is {tower['layer_norm_eps']}, but must be {NORM_EPSILON}"
             )
-    if vision.get("num_channels", 3) != 3:
+    if vision["num_channels"] != 3:
         raise CheckpointError(
             f"{origin}: vision_config.num_channels is {vision['num_channels']}; only 3 (RGB) is supported"
         )
-    if text.get("vocab_size", CLIP_VOCABULARY) != CLIP_VOCABULARY:
+    if text["vocab_size"] != CLIP_VOCABULARY:
         raise CheckpointError(
             f"{origin}: text_config.vocab_size is {text['vocab_size']}, but must be CLIP's {CLIP_VOCABULARY}"
         )
@@ -258,8 +287,6 @@ def _tower(values: dict[str, Any], name: str, origin: str) -> tuple[int, int, in
 
 
 def _get(values: dict[str, Any], name: str, kind: type, origin: str, parent: str = "") -> Any:
-    if name not in values:
-        raise CheckpointError(f"{origin} lacks {parent}{name}")
     value = values[name]
     if not isinstance(value, kind) or isinstance(value, bool):
         raise CheckpointError(f"{origin}: {parent}{name} is {value!r}, but must be of type {kind.__name__}")

@@ -4,14 +4,28 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from clipseg_ros.clipseg.weights.standins import HEAD_BYTES, stand_in, text_in_place_of_tensors
+from clipseg_ros.clipseg.weights.typed import typed
+
 _HEADER_LENGTH_BYTES = 8
+_PICKLE, _ZIP = b"\x80\x02", b"PK\x03\x04"
+_DICTIONARIES = ("state_dict", "model_state_dict", "model", "module")
+"""Under which name a training program keeps the tensors, beside the state of its own."""
+
+_WRAPPERS = re.compile(r"(?<![^.])(?:module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+"""What parallel training and compilation put before the names of the part that they wrap."""
+
+_ATTRIBUTES = re.compile(r"(?:(?:model|clipseg|network|net)\.)+")
+"""What programs call the network inside a class of their own."""
 
 
 class CheckpointError(ValueError):
@@ -22,13 +36,13 @@ class TensorFile:
     """The named tensors of one file; those of a safetensors file are read when asked for.
 
     Raises CheckpointError when the file is truncated, corrupt or holds anything but tensors, and OSError when
-    it cannot be opened.
+    it cannot be opened. The content tells the format, the file's name only where that says nothing.
 
     Attributes
     ----------
     path : the file.
     metadata : its text metadata, empty for PyTorch files.
-    names : the names of its tensors.
+    names : the names of its tensors, without what training programs put before them.
     """
 
     def __init__(self, path: Path):
@@ -36,37 +50,83 @@ class TensorFile:
         self.metadata: dict[str, str] = {}
         self._lazy = None
         self._tensors: dict[str, Tensor] = {}
-        with open(path, "rb"):
-            pass
-        if path.suffix == ".safetensors":
+        head = _head(path)
+        if _is_safetensors(path, head):
             self._lazy = _open_safetensors(path)
             self.metadata = dict(self._lazy.metadata() or {})
-            self.names = frozenset(self._lazy.keys())
+            stored = self._lazy.keys()
         else:
-            self._tensors = _read_pickle(path)
-            self.names = frozenset(self._tensors)
+            self._tensors = _read_pickle(path, head)
+            stored = self._tensors
+        self._stored = _plain_names(stored, path)
+        self.names = frozenset(self._stored)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of the tensor `name`."""
+        stored = self._stored[name]
         if self._lazy is not None:
-            return tuple(self._lazy.get_slice(name).get_shape())
-        return tuple(self._tensors[name].shape)
+            return tuple(self._lazy.get_slice(stored).get_shape())
+        return tuple(self._tensors[stored].shape)
 
     def read(self, name: str) -> Tensor:
-        """A copy of the tensor `name` as float32; raise CheckpointError for other values than floats.
+        """A copy of the tensor `name` as float32; raise CheckpointError for other values than finite floats.
 
         A copy, because a memory-mapped tensor changes, or ends the process, when somebody rewrites the file.
         """
-        tensor = self._lazy.get_tensor(name) if self._lazy is not None else self._tensors[name]
+        stored = self._stored[name]
+        tensor = self._lazy.get_tensor(stored) if self._lazy is not None else self._tensors[stored]
         if not tensor.is_floating_point():
             raise CheckpointError(f"{self.path}: tensor {name} holds {tensor.dtype} values instead of floats")
-        return tensor.detach().to(torch.float32, copy=True)
+        tensor = tensor.detach().to(torch.float32, copy=True)
+        # Looking at every value takes a large network's load a second longer; one bad value shows in the sum.
+        if not torch.isfinite(tensor.sum()):
+            self._require_finite(tensor, name)
+        return tensor
+
+    def _require_finite(self, tensor: Tensor, name: str) -> None:
+        wrong = tensor.numel() - int(torch.isfinite(tensor).sum())
+        if wrong:
+            kind = "NaN" if tensor.isnan().any() else "infinite"
+            raise CheckpointError(
+                f"{self.path} holds {kind} weights ({wrong} of the {tensor.numel()} values of tensor {name}), as a "
+                "training that diverged leaves them; use a file from before that"
+            )
+
+
+def _head(path: Path) -> bytes:
+    """The file's first bytes. CheckpointError where they show that it holds no tensors."""
+    with open(path, "rb") as stream:
+        head = stream.read(HEAD_BYTES)
+    wrong = stand_in(head) or text_in_place_of_tensors(head)
+    if wrong is not None:
+        raise CheckpointError(f"{path} {wrong}")
+    return head
+
+
+def _is_safetensors(path: Path, head: bytes) -> bool:
+    if head.startswith((_PICKLE, _ZIP)):
+        return False
+    return path.suffix.lower() == ".safetensors" or head[_HEADER_LENGTH_BYTES : _HEADER_LENGTH_BYTES + 1] == b"{"
+
+
+def _plain_names(stored: Iterable[str], path: Path) -> dict[str, str]:
+    """The tensors' names in the file, by the names that the network's own code gave them."""
+    names: dict[str, str] = {}
+    for name in sorted(stored):
+        plain = _WRAPPERS.sub("", name)
+        plain = plain[_ATTRIBUTES.match(plain).end() :] if _ATTRIBUTES.match(plain) else plain
+        if plain in names:
+            raise CheckpointError(f"{path} holds both {names[plain]} and {name}, which name the same tensor; keep one")
+        names[plain] = name
+    return names
 
 
 def _open_safetensors(path: Path):
     try:
-        return safe_open(str(path), framework="pt")
+        return safe_open(path, framework="pt")
     except SafetensorError as error:
+        if "UTF-8" in str(error):
+            raise CheckpointError(f"{path} has a name that is not UTF-8, which safetensors needs; rename it") from error
         cut = _first_cut_tensor(path)
         if cut is not None:
             raise CheckpointError(f"{path} is truncated: the data of tensor {cut} is incomplete") from error
@@ -92,24 +152,25 @@ def _first_cut_tensor(path: Path) -> str | None:
     return cut[0] if cut else None
 
 
-def _read_pickle(path: Path) -> dict[str, Tensor]:
+def _read_pickle(path: Path, head: bytes) -> dict[str, Tensor]:
     if _is_torchscript(path):
         raise CheckpointError(
             f"{path} is a TorchScript program, which is not run here; the same weights exist as safetensors "
-            "(`clipseg weights download clip-vit-b-16`)"
+            f"(`{typed('weights download clip-vit-b-16')}`)"
         )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (
         Exception
     ) as error:  # what PyTorch raises for a bad file: EOFError, KeyError, RuntimeError, UnpicklingError ...
-        if "Unsupported" in str(error) or "GLOBAL" in str(error):
+        is_pickle = head.startswith((_PICKLE[:1], _ZIP))
+        if is_pickle and ("Unsupported" in str(error) or "GLOBAL" in str(error)):
             raise CheckpointError(
-                f"{path} holds Python objects besides tensors and is refused for safety"
+                f"{path} holds Python objects besides tensors and is refused for safety; save the network's "
+                "state_dict() alone"
             ) from error
         raise CheckpointError(f"{path} is truncated, corrupt or not a PyTorch file of tensors") from error
-    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
-        content = content["state_dict"]
+    content = _unwrap(content)
     if not isinstance(content, dict) or not content:
         raise CheckpointError(f"{path} holds no dictionary of named tensors")
     for name, value in content.items():
@@ -117,6 +178,16 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
             raise CheckpointError(
                 f"{path}: the entry {name!r} is a {type(value).__name__} instead of a tensor"
             )
+    return content
+
+
+def _unwrap(content: object) -> object:
+    """The dictionary of tensors in what a training program saved, the content itself where it knows no such name."""
+    while isinstance(content, dict):
+        inner = next((content[name] for name in _DICTIONARIES if isinstance(content.get(name), dict)), None)
+        if inner is None:
+            break
+        content = inner
     return content
 
 

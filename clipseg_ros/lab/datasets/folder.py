@@ -25,7 +25,14 @@ from pathlib import Path
 
 import numpy as np
 
-from clipseg_ros.lab.datasets.image_files import read_grey, read_image, read_mask, write_image, write_png
+from clipseg_ros.lab.datasets.image_files import (
+    read_cut_out,
+    read_grey,
+    read_image,
+    read_mask,
+    write_image,
+    write_png,
+)
 
 TYPES = ("noun", "colour", "affordance", "place", "absent", "visual")
 PROMPTS_FILE = "prompts.jsonl"
@@ -68,7 +75,7 @@ class Sample:
             return None
         image = read_image(self.visual_image)
         if self.visual_mask is None:
-            return image, None
+            return image, read_cut_out(self.visual_image)
         return image, _of_shape(read_mask(self.visual_mask), image.shape[:2], self.visual_mask)
 
 

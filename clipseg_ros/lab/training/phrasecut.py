@@ -22,6 +22,8 @@ from clipseg_ros.lab.datasets.image_files import read_image
 from clipseg_ros.lab.training.pairs import Example, other_than
 
 _SUBPIXEL_BITS = 4
+_LONGEST_SIDE = 65535
+"""Pixels of the longest side that a JPEG file can have; no annotation is farther away."""
 
 
 class _Task(NamedTuple):
@@ -68,7 +70,7 @@ class PhraseCutPairs:
     def load(self, number: int) -> Example:
         """Its picture and the union of its polygons; a picture of another size than annotated has them scaled."""
         task = self._tasks[number]
-        image = read_image(self._images / f"{task.image_id}.jpg")
+        image = read_image(self._images / f"{task.image_id}.jpg", as_stored=True)  # as the annotations count its pixels
         shape = image.shape[:2]
         mask = polygon_mask(task.polygons, self._sizes.get(task.image_id, shape))
         if mask.shape != shape:
@@ -111,18 +113,57 @@ def _entries(path: Path) -> Iterator[dict]:
 
 def _task(fields: dict, path: Path) -> _Task:
     try:
-        polygons = [
-            np.asarray(polygon, np.float32).reshape(-1, 2) for instance in fields["Polygons"] for polygon in instance
-        ]
-        return _Task(int(fields["image_id"]), str(fields["phrase"]), polygons)
-    except (KeyError, TypeError, ValueError) as error:
+        image_id, phrase = fields["image_id"], fields["phrase"]
+        nested = [polygon for instance in _list(fields["Polygons"]) for polygon in _list(instance)]
+    except (KeyError, TypeError) as error:
         raise ValueError(
             f"{path} holds an entry without PhraseCut's image_id, phrase and Polygons ({error!r})."
         ) from error
+    where = f"{path}, phrase {str(phrase)[:40]!r} of image {str(image_id)[:40]}"
+    if type(image_id) is not int or not isinstance(phrase, str) or not phrase.strip():
+        raise ValueError(f"{where}: image_id must be a whole number and phrase a text that is not empty.")
+    return _Task(image_id, phrase, [_polygon(polygon, where) for polygon in nested])
+
+
+def _list(value: object) -> list:
+    if not isinstance(value, list):
+        raise TypeError(f"{str(value)[:40]} is no list")
+    return value
+
+
+def _polygon(points: object, where: str) -> np.ndarray:
+    """(N, 2) float32 x, y in pixels; ValueError for a nesting or numbers that no polygon has."""
+    try:
+        array = np.asarray(points, np.float32)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if isinstance(points, list) and not points:
+        return np.empty((0, 2), np.float32)
+    if array.ndim != 2 or array.shape[1] != 2:
+        raise ValueError(
+            f"{where}: Polygons holds {str(points)[:60]} for a polygon; it must be a list of points [x, y], in a list "
+            "for every instance."
+        )
+    if not (np.abs(array) <= _LONGEST_SIDE).all():  # NaN is not, either
+        wrong = array[~(np.abs(array) <= _LONGEST_SIDE)][0]
+        raise ValueError(
+            f"{where}: a polygon has the coordinate {wrong:g}; it must be a number of pixels, at most {_LONGEST_SIDE}."
+        )
+    return array
 
 
 def _annotated_sizes(path: Path) -> dict[int, tuple[int, int]]:
     """Image id -> (height, width); empty without the file."""
     if not path.is_file():
         return {}
-    return {int(entry["image_id"]): (int(entry["height"]), int(entry["width"])) for entry in _entries(path)}
+    sizes = {}
+    for entry in _entries(path):
+        numbers = [entry.get(key) if isinstance(entry, dict) else None for key in ("image_id", "height", "width")]
+        whole = all(type(number) is int for number in numbers)
+        if not whole or not all(0 < side <= _LONGEST_SIDE for side in numbers[1:]):
+            raise ValueError(
+                f"{path} holds the entry {str(entry)[:60]}; image_id, height and width must be whole numbers, the "
+                f"sides from 1 to {_LONGEST_SIDE} pixels."
+            )
+        sizes[numbers[0]] = (numbers[1], numbers[2])
+    return sizes

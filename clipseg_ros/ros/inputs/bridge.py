@@ -36,19 +36,20 @@ DECISIONS = (
     Decision("mono16", False, "the same pixels in 0.4 of the time"),
     Decision("bayer_rggb8 bayer_bggr8 bayer_gbrg8 bayer_grbg8", False, "the same pixels in 0.8 of the time"),
     Decision("yuv422 yuv422_yuy2", False, "the same pixels in 0.6 to 0.9 of the time"),
-    Decision("8UC1 8UC3 8UC4", False, "cv_bridge refuses to take them for colours"),
-    Decision("uyvy yuyv nv12 nv21", False, "cv_bridge does not know them"),
-    Decision("rgb16 bgr16 rgba16 bgra16", True, "the table has no colours of 16 bits"),
-    Decision("bayer_rggb16 bayer_bggr16 bayer_gbrg16 bayer_grbg16", True, "the table has no colours of 16 bits"),
-    Decision("16UC3 16UC4", True, "the table has no colours of 16 bits"),
+    Decision("8UC1 8UC3 8UC4 16UC1", False, "cv_bridge refuses to take them for colours"),
+    Decision("uyvy yuyv nv12 nv21 nv24 yuv420 i420 yv12 yuv422p", False, "cv_bridge does not know them"),
+    Decision("rgb16 bgr16 rgba16 bgra16 16UC3 16UC4", True,
+             "the pixels that other nodes make of them, where all 16 bits are in use"),
+    Decision("bayer_rggb16 bayer_bggr16 bayer_gbrg16 bayer_grbg16", True,
+             "finer pixels, where all 16 bits are in use: the table makes them 8 bits first"),
 )
 """Measured with the cv_bridge of ROS 2 (rolling), images of 640x480, NumPy 1.24 and 2.4, OpenCV 4.6 and 5.0."""
 
 OWN = tuple(name for decision in DECISIONS if not decision.cv_bridge for name in decision.encodings.split())
-"""The encodings that the table in `images` converts."""
+"""The encodings that the table in `images` converts, with or without cv_bridge."""
 
 BRIDGED = tuple(name for decision in DECISIONS if decision.cv_bridge for name in decision.encodings.split())
-"""The encodings that cv_bridge converts."""
+"""The encodings that cv_bridge converts; where it does not work the table does."""
 
 _ASKED_AS = {"16UC3": "bgr16", "16UC4": "bgra16"}
 """cv_bridge refuses to take these for colours; they are in OpenCV's order, as 8UC3 and 8UC4 are."""
@@ -74,7 +75,7 @@ class Bridge:
         names = ", ".join(BRIDGED)
         fault = _missing() if self._fault is None else self._fault
         if fault:
-            return f"cv_bridge {fault}: images of encoding {names} are refused, the others do not need it"
+            return f"cv_bridge {fault}: the node converts images of encoding {names} itself, as it does all others"
         state = "which works" if self._converter else "which is tried when the first of them arrives"
         return f"images of encoding {names} go through cv_bridge, {state}; the others are faster without it"
 
@@ -88,29 +89,23 @@ class Bridge:
                 self._fault = _missing() or _trial(self._patience) or self._load()
             return self._fault
 
-    def to_rgb(self, message: Image, pixels: np.ndarray) -> np.ndarray:
-        """(H, W, 3) uint8 RGB of a message in one of `BRIDGED`.
+    def to_rgb(self, message: Image, encoding: str, pixels: np.ndarray) -> np.ndarray | None:
+        """(H, W, 3) uint8 RGB of a message in one of `BRIDGED`; None where cv_bridge cannot do it, now or ever again.
 
         cv_bridge shears rows whose padding is not a whole number of pixels and, under NumPy 2, fails on the other byte
         order, so it is shown the `pixels` of such a message: (H, W) or (H, W, channels) uint16 in this machine's order.
-
-        Raises
-        ------
-        ValueError
-            If cv_bridge cannot be used, refuses the image, or makes something else of it.
         """
-        fault = self.fault()
-        if fault:
-            raise ValueError(f"the image has the encoding {message.encoding!r}, which cv_bridge converts, but "
-                             f"cv_bridge {fault}; without it the encoding must be one of {', '.join(OWN)}")
-        name = _ASKED_AS.get(message.encoding, message.encoding)
-        as_it_is = (name == message.encoding and message.step * message.height == pixels.nbytes
+        if self.fault():
+            return None
+        name = _ASKED_AS.get(encoding, encoding)
+        as_it_is = (name == message.encoding and message.step * message.height == len(message.data) == pixels.nbytes
                     and bool(message.is_bigendian) == (sys.byteorder == "big"))
         try:
             return _convert(self._converter, message if as_it_is else to_image(pixels, name, message.header))
         except Exception as error:  # foreign code, whose own error is a TypeError
-            raise ValueError(f"cv_bridge cannot convert the image, {message.width}x{message.height} pixels of "
-                             f"{message.encoding}: {error}") from error
+            self._fault = _does_not_work(f"it cannot convert an image of {message.width}x{message.height} pixels of "
+                                         f"{message.encoding}: {error}")
+            return None
 
     def _load(self) -> str:
         """What keeps this process from a cv_bridge that another one could use; empty for nothing."""

@@ -2,15 +2,23 @@
 """From camera_info messages to cameras, one for as long as the calibration stays the same."""
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sensor_msgs.msg import CameraInfo
 
 from clipseg_ros.perception.camera import Pinhole
 
 
 class Calibration:
-    """Remembers the last camera, so that its rays are computed once."""
+    """Remembers the last camera, so that its rays are computed once.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    warn : called with a sentence for each new calibration that is implausible
+    """
+
+    def __init__(self, warn: Callable[[str], None] = lambda sentence: None) -> None:
+        self._warn = warn
         self._key: tuple | None = None
         self._camera: Pinhole | None = None
 
@@ -34,6 +42,8 @@ class Calibration:
                 info.k, info.width, info.height, d=info.d, model=info.distortion_model, p=info.p, rectified=rectified,
                 binning=(info.binning_x, info.binning_y), roi=(roi.x_offset, roi.y_offset, roi.width, roi.height))
             self._key = key
+            if self._camera.doubt:
+                self._warn(self._camera.doubt)
         if self._camera.size != size:
             raise ValueError(f"camera_info describes images of {self._camera.size[0]}x{self._camera.size[1]} pixels, "
                              f"but the image has {size[0]}x{size[1]}")

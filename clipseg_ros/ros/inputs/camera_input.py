@@ -33,17 +33,24 @@ class CameraInput:
     Attributes
     ----------
     newest : the last frame, None before the first
+    mono16_range : what is white in pictures of 16 bits
+    without_depth : frames of which depth was wanted, sent by the camera, and not found
     """
 
     def __init__(self, node: Node, *, prefix: str, settings: Settings, reports: Reports,
                  on_frame: Callable[[Frame], None]) -> None:
         self.newest: Frame | None = None
+        self.without_depth = 0
+        self.mono16_range = settings.mono16_range
+        self._node = node
+        self._prefix = prefix
         self._reports = reports
         self._on_frame = on_frame
         self._info: CameraInfo | None = None
-        self._calibration = Calibration()
+        self._calibration = Calibration(lambda sentence: reports.warn(f"{self.topic}: {sentence}"))
         self._heard = time.monotonic()
         self._published = False
+        self._was_silent = False
         compressed = settings.image_transport == "compressed"
         image = f"{node.resolve_topic_name(f'{prefix}image')}/compressed" if compressed else f"{prefix}image"
         with ExitStack() as made:
@@ -79,10 +86,17 @@ class CameraInput:
     def check(self) -> None:
         """Follow the publishers' quality of service and say why no image arrives. Call it now and again."""
         self._published = bool(self._images.check())
-        self._infos.check()
-        self._depths.check()
+        space = {self._infos.topic: self._infos.check(), self._depths.topic: self._depths.check()}
+        silent, self._was_silent = self._was_silent, bool(self.silence)
         if self.silence:
             self._reports.warn(f"{self.topic}: {self.silence}")
+            return
+        if silent:
+            self._node.get_logger().info(f"{self.topic}: images arrive again")
+        for name, topic in (("camera_info", self._infos.topic), ("depth", self._depths.topic)):
+            if not space[topic] and (any(space.values()) or self._is_remapped(name)):
+                self._reports.warn(f"{topic}: nothing publishes there, so objects have no pose; remap `{name}` to the "
+                                   "camera's topic")
 
     def destroy(self) -> None:
         """Stop listening. The newest frame stays."""
@@ -98,13 +112,23 @@ class CameraInput:
                 return Space()
             camera = self._calibration.camera(self._info, frame.size, rectified=settings.rectified)
             depth = self._depths.metres(frame.header, frame.size, settings) if self._depths else None
+            self.without_depth += bool(self._depths) and depth is None
             return Space(camera, depth)
         except ValueError as error:
+            self.without_depth += bool(self._depths)
             self._reports.warn(f"{self.topic}: objects have no pose: {error}")
             return Space(camera)
 
+    def _is_remapped(self, name: str) -> bool:
+        """Whether somebody has named another topic for it, and so counts on it."""
+        own = f"{self._node.get_namespace().rstrip('/')}/{self._prefix}{name}"
+        return self._node.resolve_topic_name(f"{self._prefix}{name}") != own
+
     def _on_image(self, message: Image | CompressedImage) -> None:
         self._heard = time.monotonic()
+        if not (message.header.stamp.sec or message.header.stamp.nanosec):
+            self._reports.warn(f"{self.topic}: the images have the stamp 0, so the newest depth is taken for each, and "
+                               "results cannot be told apart; the camera's driver must stamp them")
         self.newest = _CameraFrame(message, self)
         self._on_frame(self.newest)
 
@@ -116,7 +140,7 @@ class _CameraFrame(Frame):
     """A frame whose camera also sends calibration and depth."""
 
     def __init__(self, message: Image | CompressedImage, source: CameraInput) -> None:
-        super().__init__(message)
+        super().__init__(message, mono16_range=source.mono16_range)
         self._source = source
 
     def space(self, settings: Settings) -> Space:

@@ -11,31 +11,34 @@ The 16-bit numbers are the depths themselves for 16UC1, which does not use a and
 a / (q - b) metres, and 0 for no measurement. Publishers round q down, so depths come out too large by up to
 depth^2 / a (0.9 mm at 3 m by default); and they let q overflow where the depth is below about a / 65536 (0.15 m by
 default), which cannot be told from a true depth here.
+
+Depth on the topics of pictures is taken too where nothing is lost there: a PNG or TIFF file without a header, of the
+format "16UC1; png compressed", "32FC1; tiff compressed", or png alone for millimetres.
 """
 from __future__ import annotations
 
 import struct
 
-import cv2
 import numpy as np
 from sensor_msgs.msg import CompressedImage
 
+from clipseg_ros.perception import png
+from clipseg_ros.perception.encoded import decode
 from clipseg_ros.perception.rvl import MOST_PIXELS, decode_rvl
+from clipseg_ros.ros.inputs.compressed import DEPTH_HEADER, DEPTH_TRANSPORT, parse_format
 
 _ENCODINGS = {"16UC1": "16UC1", "mono16": "16UC1", "32FC1": "32FC1"}
 """Encodings that are decoded, and the one in which they are returned."""
-_TRANSPORT = "compressedDepth"
+_LOSSLESS = {"png": ("16UC1",), "tiff": ("16UC1", "32FC1")}
+"""Codecs of pictures that keep depths, and of which encodings."""
+_TYPES = {"16UC1": np.uint16, "32FC1": np.float32}
 _HEADER = struct.Struct("<iff")
 _INVERSE_DEPTH = 0
 _RVL_SIZE = struct.Struct("<II")
-_PNG_START = struct.Struct(">8sI4sIIBB")
-"""Signature, length and name of the first chunk, width, height, bits of a sample, kind of colour."""
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_GREY = 0
 
 
 def compressed_to_depth(message: CompressedImage) -> tuple[np.ndarray, str]:
-    """The depth image in a message of compressed_depth_image_transport, and its encoding.
+    """The depth image in a message of compressed_depth_image_transport, or in a lossless picture, and its encoding.
 
     Returns
     -------
@@ -45,33 +48,62 @@ def compressed_to_depth(message: CompressedImage) -> tuple[np.ndarray, str]:
     Raises
     ------
     ValueError
-        If the message is one of another transport, has another encoding, or its data is incomplete or damaged.
+        If the message's codec distorts depths, it has another encoding, or its data is incomplete or damaged.
     """
-    encoding, code = _parse_format(message.format)
     data = np.frombuffer(message.data, np.uint8)
+    encoding, code, is_picture = _parse(message.format, data)
+    if is_picture:
+        return _decode_picture(data, encoding), encoding
     if data.size <= _HEADER.size:
         raise ValueError(f"the depth image has {data.size} bytes of data; {_HEADER.size} bytes of header and the "
                          "compressed image must be there")
-    pixels = (_decode_png if code == "png" else _decode_rvl)(data[_HEADER.size:])
+    # Publishers of their own forget the header, which millimetres do not need.
+    bare = encoding == "16UC1" and code == "png" and _is_png(data)
+    pixels = _decode_rvl(data[_HEADER.size:]) if code == "rvl" else _decode_png(data if bare else data[_HEADER.size:])
     if encoding == "32FC1":
         pixels = _metres(pixels, *_HEADER.unpack_from(data))
     return pixels, encoding
 
 
-def _parse_format(text: str) -> tuple[str, str]:
-    """The encoding that is returned and the code, png or rvl."""
-    encoding, _, details = text.partition(";")
-    transport, *codes = details.split() or [_TRANSPORT]
-    if transport != _TRANSPORT:
-        raise ValueError(f"the depth image has the format {text[:60]!r}, of a transport made for pictures (JPEG would "
-                         f"distort depths); subscribe to the topic that ends in /{_TRANSPORT} instead")
-    if encoding.strip() not in _ENCODINGS:
-        raise ValueError(f"the depth image has the format {text[:60]!r}; it must begin with one of "
-                         f"{', '.join(_ENCODINGS)}, as on a topic that ends in /{_TRANSPORT}")
-    if codes not in ([], ["png"], ["rvl"]):
-        raise ValueError(f"the depth image has the format {text[:60]!r}; after {_TRANSPORT} must follow png, rvl or "
-                         "nothing")
-    return _ENCODINGS[encoding.strip()], (codes or ["png"])[0]
+def _parse(text: str, data: np.ndarray) -> tuple[str, str, bool]:
+    """The encoding that is returned, the codec, and whether the data are a picture, without the header of depth."""
+    format_ = parse_format(text)
+    known = f"the depth image has the format {text[:60]!r}; it must"
+    if format_.codec in ("", "png") and not format_.encoding and _is_png(data):
+        return "16UC1", "png", True
+    encoding = _ENCODINGS.get(text.partition(";")[0].strip())
+    if encoding is None:
+        raise ValueError(f"{known} begin with one of {', '.join(_ENCODINGS)}, as on a topic that ends in "
+                         f"/{DEPTH_TRANSPORT}")
+    if format_.transport == "compressed" and encoding in _LOSSLESS.get(format_.codec, ()):
+        behind = data[DEPTH_HEADER:]
+        return encoding, format_.codec, not _is_png(behind)
+    if format_.transport != DEPTH_TRANSPORT and text.partition(";")[2].strip():
+        reason = "JPEG distorts depths" if format_.codec in ("jpeg", "jpg") else f"{encoding} is not kept in it"
+        raise ValueError(f"the depth image has the format {text[:60]!r}, and {reason}; subscribe to the topic that "
+                         f"ends in /{DEPTH_TRANSPORT} instead, or have the publisher compress 16UC1 as png")
+    if format_.transport and format_.codec not in ("", "png", "rvl"):
+        raise ValueError(f"the depth image has the format {text[:60]!r}; after {DEPTH_TRANSPORT} must follow png, rvl "
+                         "or nothing")
+    return encoding, format_.codec if format_.codec == "rvl" else "png", False
+
+
+def _is_png(data: np.ndarray) -> bool:
+    return data[:len(png.START)].tobytes() == png.START
+
+
+def _decode_picture(data: np.ndarray, encoding: str) -> np.ndarray:
+    """(H, W) of a file, of the type of the encoding."""
+    if _is_png(data):
+        return _decode_png(data)
+    try:
+        pixels = decode(data, most=MOST_PIXELS, only_measured=True).pixels
+    except ValueError as error:
+        raise ValueError(f"the depth image of {data.size} bytes {error}") from None
+    if pixels.ndim != 2 or pixels.dtype != _TYPES[encoding]:
+        raise ValueError(f"the depth image is a file of {pixels.dtype} numbers, {(pixels.shape[2:] or (1,))[0]} a "
+                         f"pixel; for {encoding} each pixel must be one {np.dtype(_TYPES[encoding])}")
+    return pixels
 
 
 def _decode_rvl(data: np.ndarray) -> np.ndarray:
@@ -85,30 +117,17 @@ def _decode_rvl(data: np.ndarray) -> np.ndarray:
 
 def _decode_png(data: np.ndarray) -> np.ndarray:
     """(H, W) uint16 of a PNG file."""
-    shape = _png_shape(data)
-    try:
-        pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        pixels = None
-    if pixels is None or pixels.dtype != np.uint16 or pixels.shape != shape:
-        raise ValueError(f"the depth image of {data.size} bytes cannot be decoded; it must be a complete PNG file of "
-                         "one channel")
-    return pixels
-
-
-def _png_shape(data: np.ndarray) -> tuple[int, int]:
-    """(height, width) from the beginning of a PNG file, before anything is allocated for it."""
-    if data.size < _PNG_START.size or data[:len(_PNG_SIGNATURE)].tobytes() != _PNG_SIGNATURE:
+    if not _is_png(data):
         raise ValueError(f"the depth image has no PNG file after its header of {_HEADER.size} bytes; its format says "
                          "that there must be one")
-    _, _, _, width, height, bits, colour = _PNG_START.unpack_from(data)
-    if (bits, colour) != (16, _GREY):
-        raise ValueError(f"the depth image is a PNG file with {bits} bits per sample and colour type {colour}; it must "
-                         f"have 16 bits and colour type {_GREY}, grey")
-    if not 0 < width * height <= MOST_PIXELS:
-        raise ValueError(f"the depth image is said to be {width}x{height} pixels; both numbers must be positive, and "
-                         f"at most {MOST_PIXELS} pixels are decoded")
-    return height, width
+    try:
+        header = png.read_png(memoryview(data))
+        if (header.bits, header.colour) != (16, png.GREY):
+            raise ValueError(f"is a PNG file with {header.bits} bits per sample and colour type {header.colour}; it "
+                             f"must have 16 bits and colour type {png.GREY}, grey")
+        return decode(data, most=MOST_PIXELS).pixels
+    except ValueError as error:
+        raise ValueError(f"the depth image of {data.size} bytes {error}") from None
 
 
 def _metres(quantised: np.ndarray, kind: int, a: float, b: float) -> np.ndarray:

@@ -10,7 +10,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from clipseg_ros.perception.depth import depth_in_metres, fit_to
+from clipseg_ros.perception.depth import depth_in_metres, fit_to, looks_swapped, why_unmeasured
 from clipseg_ros.ros.inputs.compressed_depth import compressed_to_depth
 from clipseg_ros.ros.inputs.depth_buffer import DepthBuffer, Unmatched
 from clipseg_ros.ros.inputs.images import image_to_depth
@@ -50,9 +50,14 @@ class DepthInput:
         """Keep a depth image; nothing else happens in the caller's thread."""
         self._images.add(seconds(message.header), message)
 
-    def check(self) -> None:
-        """Follow the publishers' quality of service. Call it now and again."""
-        self._subscription.check()
+    @property
+    def topic(self) -> str:
+        """Full name of the topic."""
+        return self._subscription.topic
+
+    def check(self) -> int:
+        """Follow the publishers' quality of service; return their number. Call it now and again."""
+        return self._subscription.check()
 
     def destroy(self) -> None:
         """Stop listening."""
@@ -66,7 +71,8 @@ class DepthInput:
         Raises
         ------
         ValueError
-            With a sentence why there is none, also where none has been near enough for `UNMATCHED` seconds.
+            With a sentence why there is none, also where none has been near enough for `UNMATCHED` seconds, or where
+            the depth image has no reading in the range of the settings.
         """
         try:
             message = self._images.nearest(seconds(header), settings.depth_slop)
@@ -77,7 +83,10 @@ class DepthInput:
                 return None
             raise
         self._unmatched_since = None
-        return depth_of(message, header, size, settings)
+        depth = depth_of(message, header, size, settings)
+        if np.isnan(depth).all():
+            raise ValueError(why_unmeasured(*_raw(message), min_depth=settings.min_depth, max_depth=settings.max_depth))
+        return depth
 
 
 def depth_of(message: Image | CompressedImage, image: Header, size: tuple[int, int], settings: Settings) -> np.ndarray:
@@ -86,13 +95,29 @@ def depth_of(message: Image | CompressedImage, image: Header, size: tuple[int, i
     Raises
     ------
     ValueError
-        If the message is faulty, in another frame than the picture or shows another view.
+        If the message is faulty, seems to be in another byte order than it says, is in another frame than the
+        picture or shows another view.
     """
     if not settings.assume_registered:
         _check_registered(message.header, image)
-    depth, encoding = (image_to_depth(message), message.encoding) if isinstance(message, Image) \
-        else compressed_to_depth(message)
-    return fit_to(depth_in_metres(depth, encoding, min_depth=settings.min_depth, max_depth=settings.max_depth), size)
+    depth, encoding = _raw(message)
+    limits = {"min_depth": settings.min_depth, "max_depth": settings.max_depth}
+    if isinstance(message, Image) and looks_swapped(depth, encoding, **limits):
+        flag = int(message.is_bigendian)
+        raise ValueError(f"the depth image looks byte-swapped (in the other order a reading is {_middle(depth):g}): "
+                         f"its is_bigendian is {flag}, and {int(not flag)} would be right")
+    return fit_to(depth_in_metres(depth, encoding, **limits), size)
+
+
+def _raw(message: Image | CompressedImage) -> tuple[np.ndarray, str]:
+    """(h, w) uint16 or float32 as it was sent, and its encoding. ValueError where the message is faulty."""
+    return (image_to_depth(message), message.encoding) if isinstance(message, Image) else compressed_to_depth(message)
+
+
+def _middle(depth: np.ndarray) -> float:
+    """The median of the readings in the other byte order."""
+    swapped = depth.byteswap()
+    return float(np.median(swapped[np.isfinite(swapped) & (swapped != 0)]))
 
 
 def seconds(header: Header) -> float:

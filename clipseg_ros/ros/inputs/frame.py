@@ -26,8 +26,9 @@ class Space(NamedTuple):
 class Frame:
     """Converts its message when it is first looked at and then never again."""
 
-    def __init__(self, message: Image | CompressedImage) -> None:
+    def __init__(self, message: Image | CompressedImage, *, mono16_range: str = "auto") -> None:
         self._message = message
+        self._mono16_range = mono16_range
 
     @property
     def header(self) -> Header:
@@ -37,7 +38,8 @@ class Frame:
     @cached_property
     def rgb(self) -> np.ndarray:
         """(H, W, 3) uint8 RGB. Raises ValueError where the message is faulty."""
-        return image_to_rgb(self._message) if isinstance(self._message, Image) else compressed_to_rgb(self._message)
+        convert = image_to_rgb if isinstance(self._message, Image) else compressed_to_rgb
+        return convert(self._message, mono16_range=self._mono16_range)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A subscription whose reliability follows the publishers."""
+"""A subscription whose reliability and durability follow the publishers."""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -16,16 +16,20 @@ try:
 except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
-FOLLOW = getattr(ReliabilityPolicy, "BEST_AVAILABLE", ReliabilityPolicy.SYSTEM_DEFAULT)  # Humble lacks the first
-"""The value of the QoS override `reliability` that means: follow the publishers."""
+# Humble lacks the first of each.
+FOLLOW = getattr(ReliabilityPolicy, "BEST_AVAILABLE", ReliabilityPolicy.SYSTEM_DEFAULT)
+FOLLOW_DURABILITY = getattr(DurabilityPolicy, "BEST_AVAILABLE", DurabilityPolicy.SYSTEM_DEFAULT)
+"""The values of the QoS overrides `reliability` and `durability` that mean: follow the publishers."""
 
 _OVERRIDABLE = (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY)
 
 
 class AdaptiveSubscription:
-    """Reliable when every publisher offers it, best effort when one does not, settled anew at each `check`.
+    """Reliable and transient local when every publisher offers it, else best effort and volatile; settled anew at each
+    `check`.
 
-    A fixed best effort loses large images on some middlewares, a fixed reliable never hears a best effort camera.
+    A fixed best effort loses large images on some middlewares, a fixed reliable never hears a best effort camera, a
+    volatile one never a calibration or a still image that was published once, latched, before.
     The parameters `qos_overrides.<topic>.subscription.{reliability,durability,history,depth}` override it; with a
     fixed reliability, a publisher that cannot be heard is reported.
 
@@ -44,8 +48,8 @@ class AdaptiveSubscription:
         self._callback = callback
         self._reports = reports
         self._type_hint = type_hint
-        self._reliability = self._wanted(self._publishers())
-        self._follows = True
+        self._offered = _common(self._publishers())
+        self._follows = (True, True)
         self._qos = QoSProfile(depth=1)
         self._subscription = self._subscribe()
 
@@ -62,13 +66,14 @@ class AdaptiveSubscription:
     def check(self) -> int:
         """Settle anew and report who cannot be heard; return the number of publishers. Call it now and again."""
         publishers = self._publishers()
-        wanted = self._wanted(publishers)
-        if self._follows and publishers and wanted != self._reliability:
-            self._reliability = wanted
+        offered = _common(publishers)
+        changed = [one != other and follows for one, other, follows in zip(offered, self._offered, self._follows)]
+        if publishers and any(changed):
+            self._offered = offered
             self.destroy()
             self._subscription = self._subscribe()
-            self._node.get_logger().info(f"{self.topic}: listening {wanted.name.lower().replace('_', ' ')} now, "
-                                         "as its publishers offer")
+            kinds = " and ".join(policy.name.lower().replace("_", " ") for policy in offered)
+            self._node.get_logger().info(f"{self.topic}: listening {kinds} now, as its publishers offer")
         for publisher in publishers:
             self._report(publisher)
         return len(publishers)
@@ -79,26 +84,23 @@ class AdaptiveSubscription:
 
     def _subscribe(self):
         self._qos = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=FOLLOW,
-                               durability=DurabilityPolicy.VOLATILE)
+                               durability=FOLLOW_DURABILITY)
         return self._node.create_subscription(
             self._type, self._topic, self._callback, self._qos,
             event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
             qos_overriding_options=QoSOverridingOptions(_OVERRIDABLE, callback=self._settle))
 
     def _settle(self, qos: QoSProfile) -> QosCallbackResult:
-        """Put the publishers' reliability where no override names one; rclpy calls this after the overrides."""
-        self._follows = qos.reliability == FOLLOW
-        if self._follows:
-            qos.reliability = self._reliability
+        """Put what the publishers offer where no override says otherwise; rclpy calls this after the overrides."""
+        self._follows = qos.reliability == FOLLOW, qos.durability == FOLLOW_DURABILITY
+        if self._follows[0]:
+            qos.reliability = self._offered[0]
+        if self._follows[1]:
+            qos.durability = self._offered[1]
         return QosCallbackResult(successful=True)
 
     def _publishers(self) -> list:
         return self._node.get_publishers_info_by_topic(self._topic)
-
-    @staticmethod
-    def _wanted(publishers: list) -> ReliabilityPolicy:
-        offered = {publisher.qos_profile.reliability for publisher in publishers}
-        return ReliabilityPolicy.BEST_EFFORT if ReliabilityPolicy.BEST_EFFORT in offered else ReliabilityPolicy.RELIABLE
 
     def _report(self, publisher) -> None:
         ours = f"{self._type.__module__.split('.')[0]}/msg/{self._type.__name__}"
@@ -113,3 +115,12 @@ class AdaptiveSubscription:
               and publisher.qos_profile.durability == DurabilityPolicy.VOLATILE):
             self._reports.warn(f"{self.topic}: {publisher.node_name} publishes volatile and cannot be heard, because "
                                "an override asks for transient_local; make it volatile")
+
+
+def _common(publishers: list) -> tuple[ReliabilityPolicy, DurabilityPolicy]:
+    """The most that all publishers offer; reliable and volatile where there is none yet."""
+    offers = [publisher.qos_profile for publisher in publishers]
+    sure = all(offer.reliability != ReliabilityPolicy.BEST_EFFORT for offer in offers)
+    kept = bool(offers) and all(offer.durability == DurabilityPolicy.TRANSIENT_LOCAL for offer in offers)
+    return (ReliabilityPolicy.RELIABLE if sure else ReliabilityPolicy.BEST_EFFORT,
+            DurabilityPolicy.TRANSIENT_LOCAL if kept else DurabilityPolicy.VOLATILE)

@@ -71,13 +71,14 @@ class TargetFrame:
         if not header.frame_id:
             raise ValueError(f"the image has no frame_id, so nothing can be transformed to {self.frame}; its camera "
                              "must name its optical frame")
-        if header.frame_id == self.frame:
+        source = header.frame_id.lstrip("/")  # as ROS 1 wrote it
+        if source == self.frame:
             return Transform.identity()
         if (header.stamp.sec, header.stamp.nanosec) <= (0, 0):
             # tf2 takes 0 for "the latest".
             raise ValueError(f"the image has the stamp {header.stamp.sec}.{header.stamp.nanosec:09d}, so it cannot be "
                              f"told where {header.frame_id} was in {self.frame}; its camera must stamp it")
-        return self._wait(header.frame_id, Time.from_msg(header.stamp))
+        return self._wait(source, Time.from_msg(header.stamp))
 
     def destroy(self) -> None:
         """Stop listening; a `lookup` that waits gives up."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from geometry_msgs.msg import Point, Pose, PoseWithCovariance, Quaternion, Vector3
-from sensor_msgs.msg import RegionOfInterest
+from sensor_msgs.msg import Image, RegionOfInterest
 from std_msgs.msg import Header
 
 from clipseg_ros.msg import SegmentedObject, SegmentedObjectArray
@@ -26,11 +26,11 @@ def to_array(seen: Seen) -> SegmentedObjectArray:
     return SegmentedObjectArray(
         header=seen.header, pose_frame_id=seen.pose_frame_id, prompts=list(seen.active.texts),
         thresholds=list(seen.active.thresholds), scores=seen.scores,
-        objects=[to_object(one, seen.header) for one in seen.objects])
+        objects=[to_object(one, seen.header, mask=seen.with_masks) for one in seen.objects])
 
 
-def to_object(found: FoundObject, header: Header) -> SegmentedObject:
-    """The message of one object; `header` is the picture's."""
+def to_object(found: FoundObject, header: Header, *, mask: bool = True) -> SegmentedObject:
+    """The message of one object; `header` is the picture's, without `mask` that field stays empty."""
     region = found.region
     x, y, width, height = region.roi
     u, v = found.location.pixel
@@ -40,7 +40,7 @@ def to_object(found: FoundObject, header: Header) -> SegmentedObject:
         roi=RegionOfInterest(x_offset=x, y_offset=y, width=width, height=height), area=region.area,
         centroid_u=u, centroid_v=v, bearing=_vector(found.location.bearing), has_pose=pose is not None,
         pose=_pose(pose), extent=_vector(None if pose is None else pose.extent),
-        mask=to_image(region.mask, "mono8", header))
+        mask=to_image(region.mask, "mono8", header) if mask else Image())
 
 
 def _vector(values: np.ndarray | None) -> Vector3:

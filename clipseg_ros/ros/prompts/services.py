@@ -7,25 +7,29 @@ from collections.abc import Callable
 
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
+from rclpy.qos import QoSProfile
 from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo, Image
 
 from clipseg_ros.clipseg import Prompt
+from clipseg_ros.clipseg.written import check_threshold, parse_given
 from clipseg_ros.ros.inputs.calibration import Calibration
 from clipseg_ros.ros.inputs.depth import depth_of
 from clipseg_ros.ros.inputs.frame import Frame, Space
-from clipseg_ros.ros.inputs.images import image_to_mask, image_to_rgb
+from clipseg_ros.ros.inputs.images import alpha_to_mask, image_to_mask, image_to_rgb
 from clipseg_ros.ros.outputs.images import to_image
 from clipseg_ros.ros.parameters import Parameters
 from clipseg_ros.ros.pipeline import Pipeline
 from clipseg_ros.ros.prompts.store import ActivePrompts, PromptStore
-from clipseg_ros.ros.prompts.text import as_unique, check_threshold, parse_prompt
 from clipseg_ros.ros.settings import Settings
 from clipseg_ros.ros.worker import Worker
 from clipseg_ros.srv import Segment, SetVisualPrompt
 
 _OWN_IMAGES = "~/segment"
 """Whose features the network caches for images that come with a request; no camera can be called so."""
+
+_MANY = QoSProfile(depth=100)
+"""Requests that may arrive at once; with the usual 10 the middleware would drop others, which are never answered."""
 
 OLD = 1.0
 """Seconds after which the answer says how old the newest frame was."""
@@ -38,16 +42,19 @@ class Services:
     ----------
     node : that offers the services
     running : returns the pipeline and the worker, or raises ValueError with a sentence while the node is not active
+    arrived : called when a visual prompt was stored that was waited for
     """
 
     def __init__(self, node: Node, *, store: PromptStore, parameters: Parameters,
-                 running: Callable[[], tuple[Pipeline, Worker]]) -> None:
+                 running: Callable[[], tuple[Pipeline, Worker]], arrived: Callable[[], None]) -> None:
         self._node = node
         self._store = store
         self._parameters = parameters
         self._running = running
+        self._arrived = arrived
         # In the default group nothing else could be called while a request waits for the network.
-        node.create_service(Segment, "~/segment", self._serve_segment, callback_group=ReentrantCallbackGroup())
+        node.create_service(Segment, "~/segment", self._serve_segment, callback_group=ReentrantCallbackGroup(),
+                            qos_profile=_MANY)
         node.create_service(SetVisualPrompt, "~/set_visual_prompt", self._serve_visual_prompt)
 
     async def _serve_segment(self, request: Segment.Request, response: Segment.Response) -> Segment.Response:
@@ -73,7 +80,8 @@ class Services:
             prompt = visual_prompt(request.image, request.mask)
             if prompt is None:
                 raise ValueError("the visual prompt is empty: it needs an image")
-            self._store.set_visual(request.name, prompt)
+            if self._store.set_visual(request.name, prompt):
+                self._arrived()
         except Exception as error:  # whatever a request causes, the node lives on
             response.message = self._sentence("set_visual_prompt", error)
         else:
@@ -102,18 +110,19 @@ class Services:
         frame, camera, note = self._frame(request, pipeline)
         maps, = pipeline.look([frame], active, cameras=[camera])
         seen = pipeline.seen(frame, active, maps)
+        seen.with_masks = not request.without_masks
         notes = filter(None, (note, pipeline.segmenter.unknown_words_note(active.prompts)))
         return Segment.Response(
             message="; ".join(notes), header=seen.header, pose_frame_id=seen.pose_frame_id,
-            prompts=list(active.texts), masks=[to_image(mask, "mono8", seen.header) for mask in seen.maps.masks],
-            scores=seen.maps.scores, objects=seen.array.objects)
+            prompts=list(active.texts), masks=[to_image(mask, "mono8", seen.header) for mask in seen.maps.masks if seen.with_masks],
+            scores=seen.scores, objects=seen.array.objects)
 
     def _prompts(self, request: Segment.Request) -> ActivePrompts:
         """The request's prompts, its visual prompt behind them; the node's own where it has neither."""
         if request.threshold:
             check_threshold(request.threshold)
         threshold = request.threshold or self._store.threshold
-        active = self._store.resolve(as_unique(map(parse_prompt, request.prompts)), threshold=threshold)
+        active = self._store.resolve(parse_given(request.prompts), threshold=threshold)
         visual = visual_prompt(request.visual_prompt, request.visual_prompt_mask)
         if visual is not None:
             active = ActivePrompts((*active.texts, visual.label), (*active.prompts, visual),
@@ -145,7 +154,7 @@ class _GivenFrame(Frame):
     """An image that came with a request, with its depth and calibration. ValueError where any of them is faulty."""
 
     def __init__(self, request: Segment.Request, settings: Settings) -> None:
-        super().__init__(request.image)
+        super().__init__(request.image, mono16_range=settings.mono16_range)
         if self.fault:
             raise ValueError(self.fault)
         self._space = self._read_space(request.camera_info, request.depth, settings)
@@ -154,10 +163,11 @@ class _GivenFrame(Frame):
         return self._space
 
     def _read_space(self, info: CameraInfo, depth: Image, settings: Settings) -> Space:
-        if not info.width:
+        if not any(info.k) and not any(info.p):
             if not is_absent(depth):
                 raise ValueError("there is depth but no camera_info; poses need both")
             return Space()
+        info.width, info.height = info.width or self.size[0], info.height or self.size[1]
         camera = Calibration().camera(info, self.size, rectified=settings.rectified)
         return Space(camera, None if is_absent(depth) else depth_of(depth, self.header, self.size, settings))
 
@@ -168,13 +178,16 @@ def is_absent(image: Image) -> bool:
 
 
 def visual_prompt(image: Image, mask: Image) -> Prompt | None:
-    """The prompt of a picture and its mask, either of which may be absent. ValueError where one is faulty."""
+    """The prompt of a picture and its mask, either of which may be absent. ValueError where one is faulty.
+
+    Of a cut-out without a mask, what is opaque is the mask.
+    """
     if is_absent(image):
         if not is_absent(mask):
             raise ValueError("there is a mask but no visual prompt; a mask needs the picture that it belongs to")
         return None
     try:
-        return Prompt(image=image_to_rgb(image), mask=None if is_absent(mask) else image_to_mask(mask))
+        return Prompt(image=image_to_rgb(image), mask=alpha_to_mask(image) if is_absent(mask) else image_to_mask(mask))
     except ValueError as error:
         raise ValueError(f"the visual prompt cannot be used: {error}") from None
 

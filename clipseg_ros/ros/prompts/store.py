@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from clipseg_ros.clipseg import Prompt, Segmenter
-from clipseg_ros.ros.prompts.text import PromptText, check_name
+from clipseg_ros.clipseg.written import PromptText, check_name
 
 MAX_VISUAL_PROMPTS = 64
 
@@ -27,6 +27,7 @@ class PromptStore:
     Attributes
     ----------
     active : the prompts to look for now, worked out when they were set
+    missing : those that are waited for, `@names` that nobody has set yet
     """
 
     def __init__(self, threshold: float) -> None:
@@ -35,6 +36,7 @@ class PromptStore:
         self._written: tuple[PromptText, ...] = ()
         self._visual: dict[str, Prompt] = {}
         self.active = ActivePrompts()
+        self.missing: tuple[str, ...] = ()
 
     @property
     def threshold(self) -> float:
@@ -45,7 +47,7 @@ class PromptStore:
     def threshold(self, threshold: float) -> None:
         with self._lock:
             self._threshold = threshold
-            self.active = self._resolve(self._written, threshold)
+            self._settle()
 
     def check(self, prompts: tuple[PromptText, ...], segmenter: Segmenter | None) -> None:
         """Raise ValueError if one of the prompts cannot be looked for.
@@ -65,10 +67,14 @@ class PromptStore:
             As `check`; the earlier prompts then stay.
         """
         self.check(prompts, segmenter)
+        return self._write(prompts)
+
+    def await_names(self, prompts: tuple[PromptText, ...], segmenter: Segmenter) -> None:
+        """As `replace`, but an `@name` that is unknown is waited for: `set_visual` makes it a prompt."""
         with self._lock:
-            changed = prompts != self._written
-            self._written, self.active = prompts, self._resolve(prompts, self._threshold)
-        return changed
+            known = tuple(prompt for prompt in prompts if prompt.visual_name in (None, *self._visual))
+        self.check(known, segmenter)
+        self._write(prompts)
 
     def resolve(self, prompts: Iterable[PromptText], *, threshold: float | None = None) -> ActivePrompts:
         """Prompts as the network takes them; `threshold` is for those without one, the store's if it is None.
@@ -83,10 +89,11 @@ class PromptStore:
 
     def active_at(self, threshold: float) -> ActivePrompts:
         """The prompts to look for now, `threshold` being that of those without one of their own."""
-        return self.resolve(self._written, threshold=threshold)
+        return self.resolve((prompt for prompt in self._written if prompt.text not in self.missing),
+                            threshold=threshold)
 
-    def set_visual(self, name: str, prompt: Prompt) -> None:
-        """Let `@name` stand for `prompt` from now on.
+    def set_visual(self, name: str, prompt: Prompt) -> bool:
+        """Let `@name` stand for `prompt` from now on; return whether it was waited for.
 
         Raises
         ------
@@ -98,8 +105,22 @@ class PromptStore:
             if name not in self._visual and len(self._visual) >= MAX_VISUAL_PROMPTS:
                 raise ValueError(f"there are {MAX_VISUAL_PROMPTS} visual prompts already; give this one the name of "
                                  f"another to replace it: {', '.join(sorted(self._visual))}")
+            awaited = f"@{name}" in self.missing
             self._visual[name] = prompt
-            self.active = self._resolve(self._written, self._threshold)
+            self._settle()
+        return awaited
+
+    def _write(self, prompts: tuple[PromptText, ...]) -> bool:
+        with self._lock:
+            changed = prompts != self._written
+            self._written = prompts
+            self._settle()
+        return changed
+
+    def _settle(self) -> None:
+        known = tuple(prompt for prompt in self._written if prompt.visual_name in (None, *self._visual))
+        self.missing = tuple(prompt.text for prompt in self._written if prompt not in known)
+        self.active = self._resolve(known, self._threshold)
 
     def _resolve(self, prompts: tuple[PromptText, ...], threshold: float) -> ActivePrompts:
         return ActivePrompts(

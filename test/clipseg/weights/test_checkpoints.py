@@ -194,6 +194,16 @@ def test_directory_file_and_pickle_are_the_same(copy):
     assert torch.equal(logits(load_checkpoint(copy / "pytorch_model.bin").model), expected)
 
 
+@pytest.mark.parametrize(("weights", "config"), [
+    ("MODEL.SAFETENSORS", "CONFIG.JSON"), ("Model.SafeTensors", "config.json"), ("model.safetensors", "Config.json")])
+def test_upper_case_names_are_found(copy, weights, config):
+    expected = logits(load_checkpoint(copy).model)
+    (copy / "model.safetensors").rename(copy / weights)
+    (copy / "config.json").rename(copy / config)
+    assert torch.equal(logits(load_checkpoint(copy).model), expected)
+    assert torch.equal(logits(load_checkpoint(copy / weights).model), expected)
+
+
 @pytest.mark.parametrize("nested", [False, True])
 def test_the_processor_tells_size_mean_and_deviation(copy, nested):
     assert load_checkpoint(copy).model.config.image_size == 352
@@ -327,9 +337,9 @@ def test_a_wrong_tensor_is_named(copy, change, name, message, suffix):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"vision_config__hidden_size": None}, "lacks vision_config.hidden_size$"),
-        ({"text_config": None}, "lacks text_config$"),
-        ({"extract_layers": None}, "lacks extract_layers$"),
+        ({"vision_config": [1]}, r"vision_config is \[1\], but must be of type dict"),
+        ({"text_config__num_attention_heads": "8"}, "text_config.num_attention_heads is '8', but must be of type int"),
+        ({"conditional_layer": [0]}, r"conditional_layer is \[0\], but must be of type int"),
         ({"reduce_dim": "64"}, "reduce_dim is '64', but must be of type int"),
         ({"model_type": "clip"}, "model_type is 'clip', but only 'clipseg'"),
         ({"vision_config__hidden_act": "gelu"}, "hidden_act is gelu and quick_gelu"),
@@ -358,7 +368,8 @@ def test_a_wrong_configuration_is_named(copy, changes, message):
         ("preprocessor_config.json", b'{"image_mean": [1, 2]}', r"image_mean is \[1, 2\]"),
         ("preprocessor_config.json", b'{"image_std": [1, 0, 1]}', "image_std is"),
         ("preprocessor_config.json", b'{"size": {"height": 352, "width": 224}}', "size is .*square"),
-        ("model.safetensors", b"", "not a readable safetensors file"),
+        ("model.safetensors", b"", "model.safetensors is empty"),
+        ("config.json", b"<!DOCTYPE html>", "config.json is a web page"),
         ("model.safetensors", b"\xff" * 100, "not a readable safetensors file"),
         ("model.safetensors", (9).to_bytes(8, "little") + b"{broken..", "not a readable safetensors file"),
     ],
@@ -414,5 +425,5 @@ def test_a_file_names_its_own_threshold(tmp_path, metadata, threshold):
 @pytest.mark.parametrize("threshold", [0.0, 1.5, "high"])
 def test_a_threshold_that_cannot_be_is_refused(tmp_path, threshold):
     save_checkpoint(CLIPSeg(SMALL), tmp_path / "own.safetensors", metadata={"threshold": threshold})
-    with pytest.raises(CheckpointError, match=f"names the threshold {threshold!r}; it must be a number between 0 and 1"):
+    with pytest.raises(CheckpointError, match=f"names the threshold {threshold!r}; it must be a number between 0 and"):
         load_checkpoint(tmp_path / "own.safetensors")

@@ -2,6 +2,7 @@
 """Finding, downloading and verifying weights, against a hub of our own on this machine."""
 
 import hashlib
+import json
 import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import torch
 from huggingface_hub import constants
-from safetensors.torch import load, save_file
+from safetensors.torch import load, save, save_file
 
 from clipseg_ros.clipseg.weights import hub
 from clipseg_ros.clipseg.weights.checkpoints import CheckpointError, load_checkpoint
@@ -131,7 +132,7 @@ def test_a_download_loads_and_then_needs_no_network(server, release, tmp_path):
 
 def test_nothing_is_asked_of_the_network_unless_allowed(server, release, tmp_path):
     with pytest.raises(
-        CheckpointError, match="downloading is not allowed; `clipseg weights download published`"
+        CheckpointError, match="downloading is not allowed; `.*clipseg weights download published` fetches them"
     ):
         load_checkpoint("published", cache_dir=tmp_path)
     assert server.requests == []
@@ -210,6 +211,23 @@ def test_a_repository_with_a_pickle_alone_works(server, files, tmp_path):
     del server.files["pytorch_model.bin"]
     with pytest.raises(CheckpointError, match="neither model.safetensors nor pytorch_model.bin"):
         hub.download(hub.find_release(f"{REPO}@{OTHER}"), cache_dir=tmp_path / "cache")
+
+
+def test_a_repository_with_its_weights_in_parts_works(server, files, tmp_path):
+    tensors = load(server.files.pop("model.safetensors"))
+    names = sorted(tensors)
+    parts = {"model-1.safetensors": names[::2], "model-2.safetensors": names[1::2]}
+    for part, held in parts.items():
+        server.files[part] = save({name: tensors[name] for name in held})
+    index = {"weight_map": {name: part for part, held in parts.items() for name in held}}
+    server.files["model.safetensors.index.json"] = json.dumps(index).encode()
+    release = hub.find_release(f"{REPO}@{COMMIT}")
+    folder = load_checkpoint(release.names[0], allow_download=True, cache_dir=tmp_path).source
+    assert hub.find_cached(release, cache_dir=tmp_path) == folder
+    (folder / "model-2.safetensors").unlink()
+    assert hub.find_cached(release, cache_dir=tmp_path) is None
+    assert hub.obtain(release, allow_download=True, cache_dir=tmp_path) == folder
+    assert load_checkpoint(release.names[0], cache_dir=tmp_path).model.config.image_size == 64
 
 
 def test_an_unpinned_name_is_found_in_the_cache_but_not_downloaded(server, files, tmp_path, monkeypatch):

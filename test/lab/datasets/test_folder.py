@@ -167,7 +167,8 @@ def test_a_mask_of_another_size_is_refused(folder):
         (np.array([[0, 255]], np.uint8), [[False, True]], [[0, 1]]),
         (np.array([[0, 13107]], np.uint16), [[False, True]], [[0, 0.2]]),
         (np.array([[[0, 0, 0], [0, 0, 255]]], np.uint8), [[False, True]], [[0, 1]]),
-        (np.array([[[0, 0, 0, 255], [0, 255, 0, 0]]], np.uint8), [[False, True]], [[0, 1]]),
+        (np.array([[[0, 0, 0, 9], [0, 255, 0, 9]]], np.uint8), [[False, True]], [[0, 1]]),
+        (np.array([[[9, 9, 9, 51], [0, 0, 0, 255]]], np.uint8), [[False, True]], [[0.2, 1]]),
     ],
 )
 def test_masks_of_other_kinds(folder, pixels, mask, alpha):

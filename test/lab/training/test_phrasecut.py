@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from pictures import with_orientation
 
 from clipseg_ros.lab.datasets.image_files import write_image
 from clipseg_ros.lab.training.phrasecut import PhraseCutPairs, polygon_mask
@@ -81,6 +82,35 @@ def test_other_files_are_refused(folder, text):
     (folder / "refer_train.json").write_text(text)
     with pytest.raises(ValueError, match="refer_train.json"):
         PhraseCutPairs(folder)
+
+
+@pytest.mark.parametrize("change", [{"image_id": 7.5}, {"image_id": "7"}, {"image_id": True}, {"phrase": None},
+                                    {"phrase": " "}, {"phrase": 5}])
+def test_other_names_and_phrases_are_refused(folder, change):
+    (folder / "refer_train.json").write_text(json.dumps([task(7, "red cup", [[SQUARE]]) | change]))
+    with pytest.raises(ValueError, match="image_id must be a whole number and phrase a text that is not empty"):
+        PhraseCutPairs(folder)
+
+
+@pytest.mark.parametrize("change", [{"width": 0}, {"height": -6}, {"width": 8.5}, {"width": 1e9}, {"height": None},
+                                    {"image_id": "7"}, {"width": 65536}])
+def test_other_sizes_are_refused(folder, change):
+    (folder / "image_data_split3000.json").write_text(json.dumps([{"image_id": 7, "width": 8, "height": 6} | change]))
+    with pytest.raises(ValueError, match="split3000.json holds the entry .* must be whole numbers, the sides from"):
+        PhraseCutPairs(folder)
+
+
+def test_empty_polygons_are_nothing(folder):
+    (folder / "refer_train.json").write_text(json.dumps([task(7, "red cup", [[[], SQUARE], []])]))
+    assert PhraseCutPairs(folder).load(0).mask.sum() == 9
+
+
+def test_polygons_count_the_pixels_of_the_file(folder):
+    """The people who drew them saw pictures as they are stored."""
+    path = folder / "images" / "7.jpg"
+    path.write_bytes(with_orientation(path.read_bytes(), 6))
+    image, mask = PhraseCutPairs(folder).load(0)
+    assert image.shape == (6, 8, 3) and mask[1:4, 1:4].all()
 
 
 def test_missing_annotations(tmp_path):

@@ -43,11 +43,28 @@ def test_a_part_of_the_sensor():
 
 @pytest.mark.parametrize(("given", "says"), [
     ({"width": 32}, "camera_info describes images of 32x48 pixels, but the image has 64x48"),
-    ({"k": [0.0] * 9}, "not calibrated"),
+    ({"k": [0.0] * 9, "p": [0.0] * 12}, "not calibrated"),
     ({"d": [0.1] * 5, "distortion_model": "mystery"}, "'mystery'"),
+    ({"distortion_model": "omni"}, "'omni'"),
+    ({"k": [0.0] * 9, "d": [0.1] * 5}, "set `rectified`"),
 ])
 def test_what_cannot_be_used_is_a_sentence(given, says):
     calibration = Calibration()
     with pytest.raises(ValueError, match=says):
         calibration.camera(info(**given), (64, 48), rectified=False)
     assert calibration.camera(info(), (64, 48), rectified=False).fx == 50.0
+
+
+def test_an_implausible_calibration_is_warned_about_once():
+    said = []
+    calibration = Calibration(said.append)
+    calibration.camera(info(), (64, 48), rectified=False)
+    assert not said
+    odd = info(k=[50.0, 0.0, 0.0, 0.0, 50.0, 0.0, 0.0, 0.0, 1.0])
+    for _ in range(3):
+        assert calibration.camera(odd, (64, 48), rectified=False).fx == 50.0
+    assert len(said) == 1
+    assert "a principal point of (0, 0) pixels do not fit an image of 64x48" in said[0]
+    calibration.camera(info(k=[5.0, *K[1:4], 5.0, *K[5:]]), (64, 48), rectified=False)
+    assert len(said) == 2
+    assert "focal lengths of 5 and 5" in said[1]

@@ -29,6 +29,10 @@ def png(pixels: np.ndarray) -> bytes:
     return cv2.imencode(".png", pixels)[1].tobytes()
 
 
+def tiff(pixels: np.ndarray) -> bytes:
+    return cv2.imencode(".tiff", pixels)[1].tobytes()
+
+
 def sent(text: str, data: bytes) -> CompressedImage:
     return CompressedImage(format=text, data=array("B", data))
 
@@ -112,16 +116,20 @@ def test_the_quantisation_of_16_bit_depth_may_be_rubbish():
     assert depth.tolist() == DEPTH.tolist()
 
 
-OTHER_TRANSPORT = "of a transport made for pictures .* subscribe to the topic that ends in /compressedDepth instead"
+DISTORTED = "and JPEG distorts depths; subscribe to the topic that ends in /compressedDepth instead, or .* 16UC1 as png"
+NOT_KEPT = "is not kept in it; subscribe to the topic that ends in /compressedDepth instead"
 NOT_DEPTH = "must begin with one of 16UC1, mono16, 32FC1, as on a topic that ends in /compressedDepth"
 
 
 @pytest.mark.parametrize(("text", "says"), [
-    ("16UC1; jpeg compressed ", OTHER_TRANSPORT),
-    ("16UC1; png compressed ", OTHER_TRANSPORT),
-    ("32FC1; tiff compressed ", OTHER_TRANSPORT),
-    ("rgb8; jpeg compressed bgr8", OTHER_TRANSPORT),
-    ("16UC1; compresseddepth", OTHER_TRANSPORT),
+    ("16UC1; jpeg compressed ", DISTORTED),
+    ("16UC1;jpg compressed", DISTORTED),
+    ("32FC1; jpeg compressed ", DISTORTED),
+    ("32FC1; png compressed ", NOT_KEPT),
+    ("16UC1; webp compressed ", NOT_KEPT),
+    ("16UC1; compresseddepth", NOT_KEPT),
+    ("rgb8; jpeg compressed bgr8", NOT_DEPTH),
+    ("rgb8; png compressed bgr8", NOT_DEPTH),
     ("jpeg", NOT_DEPTH),
     ("png", NOT_DEPTH),
     ("zstd", NOT_DEPTH),
@@ -138,23 +146,23 @@ def test_another_format_is_refused_with_a_sentence(text, says):
 
 
 COLOURS = np.zeros((4, 4, 3), np.uint16)
-NO_PNG, INCOMPLETE = "has no PNG file after its header of 12 bytes", "cannot be decoded; it must be a complete PNG"
+NO_PNG, INCOMPLETE = "has no PNG file after its header of 12 bytes", "in its (header|data); it must be complete"
 
 
 @pytest.mark.parametrize(("code", "data", "says"), [
     ("png", b"", "has 0 bytes of data; 12 bytes of header"),
     ("png", HEADER, "has 12 bytes of data"),
     ("png", HEADER + b"\x89PNG", NO_PNG),
-    ("png", png(DEPTH), NO_PNG),
     ("png", HEADER + RVL * 9, NO_PNG),
     ("png", HEADER + cv2.imencode(".jpg", np.zeros((9, 9), np.uint8))[1].tobytes(), NO_PNG),
     ("png", HEADER + png(DEPTH.astype(np.uint8)), "8 bits per sample and colour type 0; it must have 16 bits"),
     ("png", HEADER + png(COLOURS), "16 bits per sample and colour type 2; it must have 16 bits and colour type 0"),
     ("png", HEADER + png(DEPTH)[:26], INCOMPLETE),
     ("png", HEADER + png(DEPTH)[:-20], INCOMPLETE),
-    ("png", HEADER + resized_png(3, 30), INCOMPLETE),
-    ("png", HEADER + resized_png(2 ** 31 - 1, 2 ** 31 - 1), "said to be 2147483647x2147483647 pixels"),
-    ("png", HEADER + resized_png(0, 2), "said to be 0x2 pixels"),
+    ("png", HEADER + resized_png(3, 30), "cannot be decoded; it must be a complete"),
+    ("png", HEADER + resized_png(2 ** 31 - 1, 2 ** 31 - 1), "a PNG file of 2147483647x2147483647 pixels; .* at most"),
+    ("png", HEADER + resized_png(6000, 6000), "a PNG file of 6000x6000 pixels; .* at most 33554432 pixels"),
+    ("png", HEADER + resized_png(0, 2), "a PNG file of 0x2 pixels"),
     ("rvl", HEADER + png(DEPTH), "said to be"),
     ("rvl", HEADER + RVL[:7], "has 7 bytes of RVL data; its width and height alone must take 8"),
     ("rvl", HEADER + RVL[:8], "is cut off"),
@@ -166,6 +174,50 @@ NO_PNG, INCOMPLETE = "has no PNG file after its header of 12 bytes", "cannot be 
 def test_faulty_data_is_refused_with_a_sentence(encoding, code, data, says):
     with pytest.raises(ValueError, match=f"the depth image .*{says}"):
         compressed_to_depth(sent(f"{encoding}; compressedDepth {code}", data))
+
+
+@pytest.mark.parametrize(("text", "data"), [
+    ("16UC1; png compressed ", png(DEPTH)),
+    ("16UC1;png compressed", png(DEPTH)),
+    ("mono16; PNG compressed", png(DEPTH)),
+    ("16UC1; png compressed ", HEADER + png(DEPTH)),
+    ("16UC1; tiff compressed ", tiff(DEPTH)),
+    ("png", png(DEPTH)),
+    ("", png(DEPTH)),
+    ("16UC1; compressedDepth png", png(DEPTH)),
+    ("16UC1", png(DEPTH)),
+    ("16UC1; compressedDepth png", HEADER + png(DEPTH)[:-12]),
+    ("16UC1; png compressed ", png(DEPTH)[:-5]),
+])
+def test_millimetres_in_a_lossless_picture_and_without_an_end_mark(text, data):
+    depth, encoding = compressed_to_depth(sent(text, data))
+    assert (encoding, depth.dtype, depth.tolist()) == ("16UC1", np.uint16, DEPTH.tolist())
+
+
+def test_metres_in_a_lossless_picture():
+    metres = np.array([[NAN, 0.25], [3.5, 1e-3]], np.float32)
+    depth, encoding = compressed_to_depth(sent("32FC1; tiff compressed ", tiff(metres)))
+    assert (encoding, depth.dtype) == ("32FC1", np.float32)
+    np.testing.assert_array_equal(depth, metres)
+
+
+@pytest.mark.parametrize(("text", "data", "says"), [
+    ("16UC1; png compressed ", png(DEPTH.astype(np.uint8)), "8 bits per sample and colour type 0; it must have 16"),
+    ("png", png(np.zeros((4, 4, 3), np.uint8)), "8 bits per sample and colour type 2; it must have 16 bits"),
+    ("16UC1; png compressed ", png(DEPTH)[:-20], "is a PNG file that ends in its data; it must be complete"),
+    ("16UC1; png compressed ", b"nothing", "of 7 bytes is not a picture that can be read"),
+    ("16UC1; tiff compressed ", tiff(DEPTH.astype(np.uint8)), "a file of uint8 numbers, 1 a pixel; for 16UC1 each"),
+    ("32FC1; tiff compressed ", tiff(DEPTH), "uint16 numbers, 1 a pixel; for 32FC1 each pixel must be one float32"),
+    ("16UC1; tiff compressed ", tiff(np.zeros((4, 4, 3), np.uint16)), "uint16 numbers, 3 a pixel"),
+])
+def test_a_picture_without_such_depths_is_refused_with_a_sentence(text, data, says):
+    with pytest.raises(ValueError, match=f"the depth image .*{says}"):
+        compressed_to_depth(sent(text, data))
+
+
+def test_metres_need_the_header():
+    with pytest.raises(ValueError, match=NO_PNG):
+        compressed_to_depth(sent("32FC1; compressedDepth png", png(DEPTH)))
 
 
 @pytest.mark.parametrize(("header", "says"), [

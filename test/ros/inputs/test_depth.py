@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from array import array
 from dataclasses import replace
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
 pytest.importorskip("clipseg_ros.srv")
 from pictures import message, stamped  # noqa: E402
+from sensor_msgs.msg import CompressedImage  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 from clipseg_ros.ros.inputs import depth  # noqa: E402
@@ -45,7 +48,8 @@ def header(stamp: int, frame: str = "camera_optical") -> Header:
     return result
 
 
-def wall(stamp: int, millimetres: int = 2000, *, shape=(48, 64), frame: str = "camera_optical"):
+def wall(stamp: int, millimetres=2000, *, shape=(48, 64), frame: str = "camera_optical"):
+    """An image all of whose readings are `millimetres`, or the columns of a row of them."""
     pixels = np.full(shape, millimetres, np.uint16)
     return stamped(message(pixels, "16UC1", width=shape[1], height=shape[0]), stamp, frame=frame)
 
@@ -54,10 +58,47 @@ def wall(stamp: int, millimetres: int = 2000, *, shape=(48, 64), frame: str = "c
 def test_the_depth_of_the_same_time_in_metres(depths, millimetres, metres):
     assert not depths
     depths.add(wall(6, 1234))
-    depths.add(wall(7, millimetres))
+    depths.add(wall(7, [[millimetres] * 63 + [3000]]))
     assert depths
     found = depths.metres(header(7), (64, 48), SETTINGS)
-    assert found == pytest.approx(np.full((48, 64), metres), nan_ok=True)
+    assert found == pytest.approx(np.full((48, 64), [metres] * 63 + [3.0]), nan_ok=True)
+
+
+@pytest.mark.parametrize(("millimetres", "says"), [
+    (0, "all 3072 depth readings are 0, and these are no distances"),
+    (400, r"the readings are 400 to 400: 16UC1 must be millimetres, from 0.5 to 5 m \(min_depth, max_depth\)"),
+    (6000, "the readings are 6000 to 6000: "),
+])
+def test_depth_without_a_valid_reading_is_a_sentence(depths, millimetres, says):
+    depths.add(wall(7, millimetres))
+    with pytest.raises(ValueError, match=says):
+        depths.metres(header(7), (64, 48), SETTINGS)
+    # an answer to a request about it still has masks
+    given = depth.depth_of(wall(7, millimetres), header(7), (64, 48), SETTINGS)
+    assert np.isnan(given).all()
+
+
+def test_a_compressed_depth_without_a_valid_reading_is_a_sentence(depths):
+    png = cv2.imencode(".png", np.full((48, 64), 65535, np.uint16))[1].tobytes()
+    depths.add(stamped(CompressedImage(format="16UC1; compressedDepth png", data=array("B", bytes(12) + png)), 7))
+    with pytest.raises(ValueError, match="all 3072 depth readings are 65535"):
+        depths.metres(header(7), (64, 48), SETTINGS)
+
+
+@pytest.mark.parametrize("big_endian", [False, True])
+@pytest.mark.parametrize(("encoding", "dtype"), [("16UC1", np.uint16), ("32FC1", np.float32)])
+def test_swapped_bytes_are_a_sentence(big_endian, encoding, dtype):
+    metres = np.linspace(1.0, 4.0, 3072).reshape(48, 64)
+    pixels = (metres * (1000 if dtype == np.uint16 else 1)).astype(np.dtype(dtype).newbyteorder(">"))
+    image = stamped(message(pixels, encoding, big_endian=True), 7)
+    right = depth.depth_of(image, header(7), (64, 48), SETTINGS)
+    assert right == pytest.approx(metres, abs=1e-3)
+    if not big_endian:
+        pixels = pixels.byteswap()
+    image = stamped(message(pixels, encoding, big_endian=not big_endian), 7)
+    flags = f"its is_bigendian is {int(not big_endian)}, and {int(big_endian)} would be right"
+    with pytest.raises(ValueError, match=rf"byte-swapped .* a reading is 2(.5|499.5|500)\): {flags}"):
+        depth.depth_of(image, header(7), (64, 48), SETTINGS)
 
 
 def test_another_resolution_is_resampled(depths):

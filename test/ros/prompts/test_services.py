@@ -99,7 +99,7 @@ def test_a_named_visual_prompt_is_a_prompt_anywhere(peer, segment):
 
 @pytest.mark.parametrize("encoding", COLOUR_ENCODINGS)
 def test_every_encoding_finds_the_same(segment, encoding):
-    grey = encoding in ("mono8", "8UC1", "mono16")
+    grey = encoding in ("mono8", "8UC1", "mono16", "16UC1")
     reference = segment(prompts=["mug"], image=message(encode(PICTURE, "mono8" if grey else "rgb8"),
                                                        "mono8" if grey else "rgb8"))
     response = succeeded(segment(prompts=["mug"], image=message(encode(PICTURE, encoding), encoding, padding=4)))
@@ -152,8 +152,8 @@ def test_while_requests_wait_the_node_answers_others(peer, node):
     large = stamped(message(np.zeros((720, 1280, 3), np.uint8), "rgb8", width=1280, height=720), 3)
     waiting = [client.call_async(Segment.Request(prompts=[f"thing {i}" for i in range(24)], image=large))
                for _ in range(2)]
-    values = peer.call(GetParameters, "/clipseg/get_parameters", names=["threshold"]).values
-    assert values[0].double_value == 0.5
+    values = peer.call(GetParameters, "/clipseg/get_parameters", names=["min_area"]).values
+    assert values[0].integer_value == 64
     assert not all(future.done() for future in waiting)
     peer.wait(lambda: all(future.done() for future in waiting), "all answers")
     assert all(future.result().success for future in waiting)

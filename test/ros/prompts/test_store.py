@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from clipseg_ros.clipseg import Prompt
+from clipseg_ros.clipseg.written import parse_prompts
 from clipseg_ros.ros.prompts.store import MAX_VISUAL_PROMPTS, PromptStore
-from clipseg_ros.ros.prompts.text import parse_prompts
 
 PICTURE = np.full((8, 8, 3), 50, np.uint8)
 

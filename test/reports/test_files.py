@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pictures import PICTURE, file_of, with_orientation
 
+from clipseg_ros.lab.datasets.folder import FolderWriter, read_folder
 from clipseg_ros.lab.datasets.image_files import read_cut_out, read_image, read_mask, write_image
 from clipseg_ros.lab.training.phrasecut import PhraseCutPairs
 
@@ -65,3 +66,15 @@ def test_polygons_that_mean_something_else_are_refused(tmp_path, polygons, says)
     (tmp_path / "refer_train.json").write_text(json.dumps([entry]))
     with pytest.raises(ValueError, match=f"refer_train.json.*{says}"):
         PhraseCutPairs(tmp_path)
+
+
+def test_an_absolute_path_inside_the_folder_does_not_lead_out_of_it(tmp_path):
+    with FolderWriter(tmp_path) as folder:
+        image = folder.add_image(np.full((4, 6, 3), 90, np.uint8))
+    record = {"image": str(tmp_path / image), "mask": None, "phrase": "mug"}
+    (tmp_path / "prompts.jsonl").write_text(json.dumps(record) + "\n")
+    sample, = read_folder(tmp_path)
+    assert sample.load_image().shape == (4, 6, 3)
+    (tmp_path / "prompts.jsonl").write_text(json.dumps({**record, "image": "/etc/hostname"}) + "\n")
+    with pytest.raises(ValueError, match="leads out of"):
+        read_folder(tmp_path)

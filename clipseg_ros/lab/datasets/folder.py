@@ -245,7 +245,7 @@ class _Paths:
 
     def _resolved(self, text: str, key: str, where: str) -> Path:
         real = Path(os.path.realpath(self._root / text))
-        if Path(text).is_absolute() or not real.is_relative_to(self._root):
+        if not real.is_relative_to(self._root):
             raise ValueError(f"{where}: {key!r} is {text!r}, which leads out of {self._root}.")
         if not real.is_file():
             raise FileNotFoundError(f"{where}: {key!r} is {text!r}, but {self._root} has no such file.")

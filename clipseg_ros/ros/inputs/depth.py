@@ -127,7 +127,8 @@ def seconds(header: Header) -> float:
 
 def _check_registered(depth: Header, image: Header) -> None:
     """Raise ValueError where the frames of a depth image and of a picture are known and differ."""
-    if depth.frame_id and image.frame_id and depth.frame_id != image.frame_id:
+    frames = {header.frame_id.lstrip("/") for header in (depth, image)} - {""}  # a slash in front is ROS 1's
+    if len(frames) > 1:
         raise ValueError(f"the depth image is in the frame {depth.frame_id}, the image in {image.frame_id}; register it "
                          "to the colour camera (the driver's align_depth, or depth_image_proc), or set "
                          "assume_registered if it is")

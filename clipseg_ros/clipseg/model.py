@@ -201,7 +201,8 @@ class CLIPSeg(nn.Module):
         activation = features.activations[0]
         if activation.device.type != "cpu" or torch.is_grad_enabled():
             return self.decoder(features.activations, features.grid, embeddings)
-        parts = embeddings.split(self.prompts_at_once(features.grid, len(activation), activation.element_size()), dim=-2)
+        at_once = self.prompts_at_once(features.grid, len(activation), activation.element_size())
+        parts = embeddings.split(at_once, dim=-2)
         return torch.cat([self.decoder(features.activations, features.grid, part) for part in parts], dim=1)
 
     def prompts_at_once(self, grid: tuple[int, int], images: int = 1, bytes_per_number: int = 4) -> int:

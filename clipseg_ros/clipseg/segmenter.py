@@ -15,13 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clipseg_ros.clipseg.backend import Backend, TorchBackend, input_pixels, pick_side, place
+from clipseg_ros.clipseg.backend import Backend, TorchBackend, pick_side, place
 from clipseg_ros.clipseg.cuda.backend import GpuBackend
+from clipseg_ros.clipseg.embeddings import Embeddings, remember
 from clipseg_ros.clipseg.logits import LEVELS, first_level, to_levels, to_probabilities
 from clipseg_ros.clipseg.model import CLIPSeg, ImageFeatures
 from clipseg_ros.clipseg.onnx.runtimes import require
 from clipseg_ros.clipseg.preprocessing import check_image
-from clipseg_ros.clipseg.prompts import Prompt, as_prompts, engineer_visual_prompt
+from clipseg_ros.clipseg.prompts import Prompt, as_prompts
 from clipseg_ros.clipseg.setting import Setting, settle
 from clipseg_ros.clipseg.tokenizer import Tokenizer
 from clipseg_ros.clipseg.unchanged import UnchangedScene
@@ -34,7 +35,6 @@ from clipseg_ros.perception.selection import Limits
 
 Prompts = Union[str, Prompt, Iterable[Union[str, Prompt]]]
 
-PROMPTS_KEPT = 512
 FRAMES_KEPT = 8
 
 _log = logging.getLogger(__name__)
@@ -44,8 +44,8 @@ class Segmenter:
     """Finds prompts in pictures.
 
     It embeds a prompt once (the last 512 are kept) and encodes a frame once (each camera's last one is kept, of
-    `frames_kept` cameras), so a new prompt on a frame already seen costs one pass of the small decoder. Frames of several cameras are
-    encoded as one batch. Calls from several threads take turns.
+    `frames_kept` cameras), so a new prompt on a frame already seen costs one pass of the small decoder. Frames of
+    several cameras are encoded as one batch. Calls from several threads take turns.
 
     Parameters
     ----------
@@ -103,11 +103,10 @@ class Segmenter:
         self._model, self._backend = _prepare(model, self._setting, self._side, progress or _log.info)
         self._unchanged = unchanged
         self._frames_kept = frames_kept
-        self._tokenizer = tokenizer or Tokenizer(model.context_length, model.config.token_ids)
+        self._embeddings = Embeddings(self._model, tokenizer or Tokenizer(model.context_length, model.config.token_ids))
         self._name = name
         self._trained = trained
         self._threshold = threshold
-        self._embeddings: OrderedDict[tuple, Tensor] = OrderedDict()
         self._frames: OrderedDict[str, tuple[np.ndarray, ImageFeatures]] = OrderedDict()
         self._lock = RLock()
 
@@ -138,7 +137,8 @@ class Segmenter:
             require(backend, setting.precision)
         checkpoint = load_checkpoint(weights, allow_download=allow_download)
         return cls(checkpoint.model, input_size=input_size, unchanged=unchanged, frames_kept=frames_kept,
-                   name=checkpoint.name, trained=checkpoint.trained, threshold=checkpoint.threshold, progress=progress, **setting._asdict())
+                   name=checkpoint.name, trained=checkpoint.trained, threshold=checkpoint.threshold, progress=progress,
+                   **setting._asdict())
 
     @property
     def name(self) -> str:
@@ -267,14 +267,11 @@ class Segmenter:
 
     def check(self, prompts: Prompts) -> None:
         """Raise ValueError, with a sentence for people, unless every prompt can be segmented."""
-        for prompt in as_prompts(prompts):
-            if prompt.phrases and prompt.key not in self._embeddings:
-                self._tokenizer(prompt.phrases)
+        self._embeddings.check(as_prompts(prompts))
 
     def unknown_words(self, prompt: str | Prompt) -> tuple[str, ...]:
         """Words of the prompt's text that the network has never seen: none for the published weights."""
-        text = Prompt.of(prompt).text
-        return () if text is None else self._tokenizer.unknown_words(text)
+        return self._embeddings.unknown_words(Prompt.of(prompt))
 
     def unknown_words_note(self, prompts: Prompts) -> str:
         """A sentence that names the words of the prompts that the network has never seen; empty if it knows all."""
@@ -306,7 +303,7 @@ class Segmenter:
         with self._lock, torch.inference_mode():
             self._backend.prepare(cameras)
             features = self._backend.encode([frame])
-            logits = self._backend.decode(features, self._embed_texts([Prompt("warm up")]))
+            logits = self._backend.decode(features, self._embeddings.of_texts([Prompt("warm up")]))
             to_levels(logits, [(height, width)], [0.5])
             finite = bool(torch.isfinite(logits).all())
         if not finite:
@@ -316,8 +313,7 @@ class Segmenter:
         """Let go of the network, of what is kept of frames and prompts, and of a GPU's memory. Ends its use."""
         with self._lock:
             self._frames.clear()
-            self._embeddings.clear()
-            del self._model, self._backend
+            del self._model, self._backend, self._embeddings
             gc.collect()
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
@@ -327,7 +323,7 @@ class Segmenter:
     ) -> Tensor:
         """Logits (B, n, h, w) float32 on the device."""
         images, cameras = _as_list(image), _cameras(image, camera)
-        embeddings = self._embed(prompts)
+        embeddings = self._embeddings.of(prompts)
         if not prompts or not images:
             return torch.empty((len(images), len(prompts), *self.input_size))
         features = self._backend.encode(images) if cameras is None else self._features(images, cameras)
@@ -346,7 +342,7 @@ class Segmenter:
                 if self._unchanged is not None:
                     self._unchanged.encoded(cameras[index], frame)
         for camera, last in zip(cameras, known):
-            _remember(self._frames, camera, last, self._frames_kept)
+            remember(self._frames, camera, last, self._frames_kept)
         return encoded if len(new) == len(images) else ImageFeatures.join([features for _, features in known])
 
     def _is_known(self, camera: str, last: np.ndarray, image: np.ndarray) -> bool:
@@ -354,42 +350,6 @@ class Segmenter:
         if np.array_equal(last, image):
             return True
         return self._unchanged is not None and self._unchanged.holds(camera, image)
-
-    def _embed(self, prompts: list[Prompt]) -> Tensor:
-        """Embeddings (n, D) of the prompts, each computed once."""
-        new = list({prompt.key: prompt for prompt in prompts if prompt.key not in self._embeddings}.values())
-        found = {prompt.key: self._embeddings[prompt.key] for prompt in prompts if prompt.key in self._embeddings}
-        if new:
-            found.update((prompt.key, row) for prompt, row in zip(new, self._embed_new(new)))
-        for key, row in found.items():
-            _remember(self._embeddings, key, row, PROMPTS_KEPT)
-        if not prompts:
-            return torch.empty((0, self._model.config.clip["embed_dim"]))
-        return torch.stack([found[prompt.key] for prompt in prompts])
-
-    def _embed_new(self, prompts: list[Prompt]) -> list[Tensor]:
-        with_text = [prompt for prompt in prompts if prompt.text is not None]
-        with_image = [prompt for prompt in prompts if prompt.image is not None]
-        texts = dict(zip((p.key for p in with_text), self._embed_texts(with_text)))
-        images = dict(zip((p.key for p in with_image), self._embed_images(with_image)))
-        return [_blend(texts.get(p.key), images.get(p.key), p.text_weight) for p in prompts]
-
-    def _embed_texts(self, prompts: list[Prompt]) -> Tensor | list:
-        """(n, D), each row the mean over the prompt's phrases."""
-        if not prompts:
-            return []
-        phrases = [prompt.phrases for prompt in prompts]
-        tokens = self._tokenizer([phrase for group in phrases for phrase in group]).to(self.device)
-        rows = self._model.encode_text(tokens).split([len(group) for group in phrases])
-        return torch.stack([group.mean(dim=0) for group in rows])
-
-    def _embed_images(self, prompts: list[Prompt]) -> Tensor | list:
-        if not prompts:
-            return []
-        config = self._model.config
-        pictures = [engineer_visual_prompt(prompt.image, prompt.mask, mean=config.image_mean) for prompt in prompts]
-        size = (config.visual_prompt_size or config.image_size,) * 2
-        return self._model.encode_visual_prompt(input_pixels(self._model, pictures, size))
 
 
 def _prepare(
@@ -429,18 +389,3 @@ def _cameras(image: np.ndarray | Sequence[np.ndarray], camera: str | Sequence[st
     if not isinstance(camera, (list, tuple)) or len(camera) != len(image):
         raise ValueError(f"camera is {camera!r}; a list of {len(image)} images needs a list of as many names")
     return list(camera)
-
-
-def _blend(text: Tensor | None, image: Tensor | None, text_weight: float) -> Tensor:
-    """Embedding of a prompt with a text, an image or both (paper, section 3: image-text interpolation)."""
-    if text is None or image is None:
-        return image if text is None else text
-    return text_weight * text + (1 - text_weight) * image
-
-
-def _remember(cache: OrderedDict, key: object, value: object, kept: int) -> None:
-    """Put an entry in as the newest, and let the oldest go beyond `kept`."""
-    cache[key] = value
-    cache.move_to_end(key)
-    while len(cache) > kept:
-        cache.popitem(last=False)

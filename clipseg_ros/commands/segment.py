@@ -30,8 +30,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `clipseg segment`."""
     parser.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE", help="PNG, JPEG, ... files, "
                         "or folders of them")
-    parser.add_argument("-p", "--prompt", action="append", default=[], metavar="TEXT", help="what to find, also 'text=threshold'; "
-                        "repeatable, or several separated by ';'")
+    parser.add_argument("-p", "--prompt", action="append", default=[], metavar="TEXT",
+                        help="what to find, also 'text=threshold'; repeatable, or several separated by ';'")
     parser.add_argument("--visual-prompt", type=Path, metavar="PICTURE", help="an example of what to find")
     parser.add_argument("--visual-mask", type=Path, metavar="PICTURE", help="where it is in the example "
                         "(nonzero; default: what is opaque in a cut-out, else everywhere)")

@@ -26,7 +26,8 @@ class Location:
     Attributes
     ----------
     pixel : (u, v) in pixels of the image, sub-pixel: the centroid of the region, or its interior point
-    bearing : (3,) float64 unit vector through that pixel in the camera's optical frame; None without calibration, NaN where the lens model has no answer
+    bearing : (3,) float64 unit vector through that pixel in the camera's optical frame; None without calibration,
+        NaN where the lens model has no answer
     pose : in the camera's optical frame; None without depth
     points : (n, 3) float32 metres, the inliers that the pose was made of
     """

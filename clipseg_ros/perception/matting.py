@@ -14,7 +14,7 @@ RADIUS = 4
 SMOOTHNESS = 1e-4
 """Variance of the brightness, 0 to 1, below which the surroundings tell nothing, so that the mask is only blurred."""
 SHARPNESS = 2.0
-"""Times by which the opacity of an edge is stretched about one half: the filter alone leaves a haze where a mask was ragged."""
+"""Times by which an edge's opacity is stretched about one half: the filter alone leaves a haze where a mask was ragged."""
 
 _ROWS = 480
 
@@ -36,7 +36,7 @@ def alpha_of(mask: np.ndarray, rgb: np.ndarray) -> np.ndarray:
         If the sizes differ.
     """
     if mask.shape != rgb.shape[:2]:
-        raise ValueError(f"the mask has the shape {mask.shape} and the picture {rgb.shape[:2]}; they must be of one image")
+        raise ValueError(f"the mask has the shape {mask.shape} and the picture {rgb.shape[:2]}; they must be equal")
     guide = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     wanted = mask.astype(np.float32) / 255
     side = 2 * max(1, round(RADIUS * mask.shape[0] / _ROWS)) + 1

@@ -45,7 +45,8 @@ def draw_overlay(image: np.ndarray, maps: Maps, names: Sequence[str], *, scores:
         If the shapes do not fit together.
     """
     if image.dtype != np.uint8 or image.shape != (*maps.size, 3):
-        raise ValueError(f"the image is {image.dtype} of shape {image.shape}; it must be uint8 of shape {(*maps.size, 3)}")
+        raise ValueError(f"the image is {image.dtype} of shape {image.shape}; "
+                         f"it must be uint8 of shape {(*maps.size, 3)}")
     if len(names) != len(maps):
         raise ValueError(f"there are {len(maps)} prompts but {len(names)} names; each prompt needs one")
     picture = _tint(image, maps.labels)

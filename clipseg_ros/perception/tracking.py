@@ -132,8 +132,9 @@ class Tracker:
         """The number of the object that each sighting is of.
 
         Numbers start at 1, are unique over all prompts, and are never given to another object. New ones follow the
-        order of `sightings`. A frame out of order, or without a stamp, is taken for one of the newest moment; only one that is older than
-        what is remembered (a recording that starts again) makes the tracker forget its objects.
+        order of `sightings`. A frame out of order, or without a stamp, is taken for one of the newest
+        moment; only one that is older than what is remembered (a recording that starts again) makes the tracker forget
+        its objects.
 
         Parameters
         ----------

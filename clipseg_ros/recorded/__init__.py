@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recorded scenes of the simulated home that come with the package; `lab.scenes.recorded` reads all that is known of them."""
+"""Recorded scenes of the simulated home that come with the package; `lab.scenes.recorded` reads all of them."""
 from __future__ import annotations
 
 from pathlib import Path

@@ -285,7 +285,7 @@ def test_embedding_of_templates_and_blends(model, segmenter):
         pixels = normalise(example, model.config.image_mean, model.config.image_std)
         visual = model.encode_visual_prompt(pixels[None])[0]
         prompt = Prompt("mug", picture(seed=5), mask, text_weight=0.25, templates=("the {}", "red {}"))
-        found = segmenter._embed([prompt, Prompt(image=picture(seed=5), mask=mask)])
+        found = segmenter._embeddings.of([prompt, Prompt(image=picture(seed=5), mask=mask)])
     torch.testing.assert_close(found[0], 0.25 * texts + 0.75 * visual, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(found[1], visual, rtol=1e-4, atol=1e-4)
 
@@ -297,7 +297,7 @@ def test_example_pictures_may_have_a_size_of_their_own():
         pixels = normalise(squash(picture(seed=5), (SIDE // 2,) * 2), model.config.image_mean, model.config.image_std)
         expected = model.encode_visual_prompt(pixels[None])[0]
         segmenter = Segmenter(model, device="cpu")
-        found = segmenter._embed([Prompt(image=picture(seed=5))])[0]
+        found = segmenter._embeddings.of([Prompt(image=picture(seed=5))])[0]
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
     assert segmenter.logits(picture(), "mug").shape == (1, SIDE, SIDE)
 

@@ -370,3 +370,17 @@ def test_a_sighting_that_makes_no_sense_is_refused(roi, position, sentence):
         return
     with pytest.raises(ValueError, match=sentence):
         Sighting("mug", roi, mask, position)
+
+
+@pytest.mark.parametrize("metres", [0.0, 0.8, 1.6])
+def test_a_thing_that_is_cut_in_one_frame_and_whole_in_the_next_keeps_its_number(metres):
+    """A sofa, seen whole, as two halves, and whole again; with positions where it measures so many metres."""
+    def seat(left: int, width: int, at: float) -> Sighting:
+        position = np.array([at * metres, 0.0, 2.0]) if metres else None
+        return Sighting("sofa", (left, 0, width, 60), np.full((60, width), 255, np.uint8), position)
+    tracker = Tracker()
+    whole, halves = seat(0, 200, 0.0), [seat(0, 100, -0.25), seat(100, 100, 0.25)]
+    assert tracker.update(1.0, [whole]) == [1]
+    assert 1 in tracker.update(1.1, halves)
+    assert tracker.update(1.2, [whole])[0] in (1, 2)
+    assert tracker.update(1.3, halves + [whole])[2] in (1, 2), "the whole stays what it was beside its parts"

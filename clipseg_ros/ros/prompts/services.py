@@ -114,8 +114,8 @@ class Services:
         notes = filter(None, (note, pipeline.segmenter.unknown_words_note(active.prompts)))
         return Segment.Response(
             message="; ".join(notes), header=seen.header, pose_frame_id=seen.pose_frame_id,
-            prompts=list(active.texts), masks=[to_image(mask, "mono8", seen.header) for mask in seen.maps.masks if seen.with_masks],
-            scores=seen.scores, objects=seen.array.objects)
+            prompts=list(active.texts), scores=seen.scores, objects=seen.array.objects,
+            masks=[to_image(mask, "mono8", seen.header) for mask in seen.maps.masks] if seen.with_masks else [])
 
     def _prompts(self, request: Segment.Request) -> ActivePrompts:
         """The request's prompts, its visual prompt behind them; the node's own where it has neither."""

@@ -94,8 +94,7 @@ class TargetFrame:
                 return _to_transform(self._buffer.lookup_transform(self.frame, source, stamp))
             except self._tf2.TransformException as error:
                 rest = deadline - time.monotonic()
-                hopeless = isinstance(error, self._tf2.InvalidArgumentException)
-                if hopeless or rest <= 0 or self._closed.wait(min(rest, POLL)):
+                if rest <= 0 or self._closed.wait(min(rest, POLL)):
                     reason = " ".join(str(error).split()) or type(error).__name__
                     raise ValueError(f"{source} cannot be transformed to {self.frame}: {reason}") from None
 

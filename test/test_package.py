@@ -8,7 +8,9 @@ import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import numpy as np
 import pytest
+import yaml
 
 import clipseg_ros
 
@@ -105,3 +107,14 @@ def test_the_parameter_file_has_every_parameter_at_its_default():
 
     content = yaml.safe_load((ROOT / "config" / "clipseg.yaml").read_text())
     assert content["/**"]["ros__parameters"] == {name: spec.default for name, spec in SPECS.items()}
+
+
+def test_rviz_starts_behind_the_camera_and_upright_in_its_optical_frame():
+    """RViz's orbit: the eye at distance, yaw and pitch of the focal point, the frame's z axis upwards on the screen."""
+    views = yaml.safe_load((ROOT / "config" / "clipseg.rviz").read_text())["Visualization Manager"]["Views"]
+    view = views["Current"]
+    yaw, pitch = view["Yaw"], view["Pitch"]
+    eye = np.array([np.cos(yaw) * np.cos(pitch), np.sin(yaw) * np.cos(pitch), np.sin(pitch)])
+    upwards = np.array([0, 0, 1]) - eye[2] * eye
+    assert view["Distance"] * eye[2] + view["Focal Point"]["Z"] < 0 < view["Focal Point"]["Z"], "behind, looking forwards"
+    assert upwards @ [0, -1, 0] > 0.98 * np.linalg.norm(upwards), "y of an optical frame points down (REP 103)"

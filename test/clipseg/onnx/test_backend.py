@@ -119,9 +119,9 @@ def test_input_size(name):
     assert segmenter.input_size == (48, 48) and own.input_size == (SIDE, SIDE)
     found = segmenter.logits(picture(), ["a mug", "the lamp"])
     with torch.inference_mode():
-        assert torch.equal(segmenter._embed([EXAMPLE]), own._embed([EXAMPLE])), "example pictures keep their size"
-        by_hand = own._model.decode(own._model.encode_image(pixels_of(model, 48)), own._embed([Prompt("a mug"),
-                                                                                              Prompt("the lamp")]))
+        conditioning = own._embeddings.of([Prompt("a mug"), Prompt("the lamp")])
+        assert torch.equal(segmenter._embeddings.of([EXAMPLE]), own._embeddings.of([EXAMPLE])), "examples keep their size"
+        by_hand = own._model.decode(own._model.encode_image(pixels_of(model, 48)), conditioning)
     assert_equal_logits(found, by_hand[0].numpy())
     assert segmenter.segment(picture(), "a mug").shape == (1, 48, 80)
 

@@ -116,5 +116,6 @@ def test_rviz_starts_behind_the_camera_and_upright_in_its_optical_frame():
     yaw, pitch = view["Yaw"], view["Pitch"]
     eye = np.array([np.cos(yaw) * np.cos(pitch), np.sin(yaw) * np.cos(pitch), np.sin(pitch)])
     upwards = np.array([0, 0, 1]) - eye[2] * eye
-    assert view["Distance"] * eye[2] + view["Focal Point"]["Z"] < 0 < view["Focal Point"]["Z"], "behind, looking forwards"
+    focus = view["Focal Point"]["Z"]
+    assert view["Distance"] * eye[2] + focus < 0 < focus, "behind the camera, looking forwards"
     assert upwards @ [0, -1, 0] > 0.98 * np.linalg.norm(upwards), "y of an optical frame points down (REP 103)"

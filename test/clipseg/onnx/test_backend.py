@@ -120,7 +120,8 @@ def test_input_size(name):
     found = segmenter.logits(picture(), ["a mug", "the lamp"])
     with torch.inference_mode():
         conditioning = own._embeddings.of([Prompt("a mug"), Prompt("the lamp")])
-        assert torch.equal(segmenter._embeddings.of([EXAMPLE]), own._embeddings.of([EXAMPLE])), "examples keep their size"
+        examples = [one._embeddings.of([EXAMPLE]) for one in (segmenter, own)]
+        assert torch.equal(*examples), "example pictures keep their size"
         by_hand = own._model.decode(own._model.encode_image(pixels_of(model, 48)), conditioning)
     assert_equal_logits(found, by_hand[0].numpy())
     assert segmenter.segment(picture(), "a mug").shape == (1, 48, 80)

@@ -2,25 +2,15 @@
 from __future__ import annotations
 
 import pytest
-import shapes  # noqa: E402
+import shapes
 import yaml
+from networks import TINY
 
 from clipseg_ros.cli import main
 
-NETWORK = {
-    "clip": {
-        "embed_dim": 16,
-        "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
-        "text_cfg": {"context_length": 12, "width": 16, "heads": 2, "layers": 1},
-    },
-    "extract_layers": [0, 1],
-    "reduce_dim": 16,
-    "decoder_intermediate": 32,
-    "image_size": 32,
-}
 CONFIG = {
     "vocabulary": "home",
-    "network": NETWORK,
+    "network": TINY,
     "end_to_end": True,
     "data": {"kind": "scenes", "workers": 0, "validation_batches": 1},
     "scenes": {"side": 32, "batch_size": 2, "prompts": 2, "supports": 1},
@@ -50,7 +40,7 @@ def test_trains_and_resumes(setting, tmp_path, capsys):
 
 
 def test_stages_go_on_by_themselves(setting, tmp_path, capsys):
-    stages = [{"name": "a", "changes": {"network": NETWORK}}, {"name": "b", "mean": {"share": 0.5, "half": True}}]
+    stages = [{"name": "a", "changes": {"network": TINY}}, {"name": "b", "mean": {"share": 0.5, "half": True}}]
     base = {key: value for key, value in CONFIG.items() if key != "network"}
     (tmp_path / "c.yaml").write_text(yaml.safe_dump({"base": base, "stages": stages}))
     assert main(setting) == 0

@@ -10,6 +10,19 @@ from clipseg_ros.clipseg.model import SMALL, CLIPSeg
 
 SIDE = 64
 
+TINY = {
+    "clip": {
+        "embed_dim": 16,
+        "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
+        "text_cfg": {"context_length": 12, "width": 16, "heads": 2, "layers": 1},
+    },
+    "extract_layers": [0, 1],
+    "reduce_dim": 16,
+    "decoder_intermediate": 32,
+    "image_size": 32,
+}
+"""A training configuration's network, as small as trains."""
+
 
 def network(*, refined: bool = False, seed: int = 0) -> CLIPSeg:
     """A small network that reacts strongly to its prompts."""

@@ -10,6 +10,7 @@ import pytest
 import shapes
 import torch
 import yaml
+from networks import TINY
 
 from clipseg_ros.clipseg.weights.checkpoints import load_checkpoint
 from clipseg_ros.clipseg.weights.tensorfile import TensorFile
@@ -18,17 +19,6 @@ from clipseg_ros.lab.training.loop import Trainer
 from clipseg_ros.lab.training.staged_run import train_stages
 from clipseg_ros.lab.training.stages import RenderedScenes, load_training
 
-NETWORK = {
-    "clip": {
-        "embed_dim": 16,
-        "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
-        "text_cfg": {"context_length": 12, "width": 16, "heads": 2, "layers": 1},
-    },
-    "extract_layers": [0, 1],
-    "reduce_dim": 16,
-    "decoder_intermediate": 32,
-    "image_size": 32,
-}
 BASE = {
     "end_to_end": True,
     "data": {"kind": "scenes", "workers": 0, "validation_batches": 1},
@@ -57,7 +47,7 @@ def stages(tmp_path_factory):
     file = {
         "base": BASE,
         "stages": [
-            {"name": "first", "changes": {"network": NETWORK, "vocabulary": "home"}},
+            {"name": "first", "changes": {"network": TINY, "vocabulary": "home"}},
             {"name": "second", "changes": {"seed": 1}, "mean": {"share": 0.75, "half": True}},
         ],
     }

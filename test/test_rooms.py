@@ -75,6 +75,12 @@ def test_every_file_is_in_a_room():
 
 
 @pytest.mark.ros
+def test_the_node_speaks_before_the_slow_libraries_are_loaded():
+    code = "import clipseg_ros.ros.node, sys; sys.exit(bool({'torch', 'open_clip', 'transformers'} & {*sys.modules}))"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.ros
 def test_the_node_brings_nothing_of_the_laboratory_along():
     code = ("import clipseg_ros.ros.node, clipseg_ros.clipseg.onnx.cache, sys; "
             "print([name for name in sys.modules if name.startswith('clipseg_ros.')])")

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import torch
 
+from clipseg_ros.clipseg.choices import PRECISIONS
+
 DEVICES = "auto, cpu, cuda or cuda:0, cuda:1, ..."
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 TENSOR_CORES = (7, 0)
 """Compute capability from which on; before, float16 is no faster than float32, or slower."""

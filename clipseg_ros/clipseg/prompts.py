@@ -13,7 +13,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from clipseg_ros.clipseg.preprocessing import check_image
+from clipseg_ros.clipseg.image_check import check_image
 
 TEMPLATES = (
     "{}.",

@@ -18,10 +18,10 @@ from torch import Tensor
 from clipseg_ros.clipseg.backend import Backend, TorchBackend, pick_side, place
 from clipseg_ros.clipseg.cuda.backend import GpuBackend
 from clipseg_ros.clipseg.embeddings import Embeddings, remember
+from clipseg_ros.clipseg.image_check import check_image
 from clipseg_ros.clipseg.logits import LEVELS, first_level, to_levels, to_probabilities
 from clipseg_ros.clipseg.model import CLIPSeg, ImageFeatures
 from clipseg_ros.clipseg.onnx.runtimes import require
-from clipseg_ros.clipseg.preprocessing import check_image
 from clipseg_ros.clipseg.prompts import Prompt, as_prompts
 from clipseg_ros.clipseg.setting import Setting, settle
 from clipseg_ros.clipseg.tokenizer import Tokenizer

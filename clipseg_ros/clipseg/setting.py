@@ -7,10 +7,8 @@ from typing import NamedTuple
 
 import torch
 
-from clipseg_ros.clipseg.device import PRECISIONS, pick_device, pick_precision
-
-BACKENDS = {"torch": PRECISIONS, "openvino": (*PRECISIONS, "int8"), "onnxruntime": ("auto", "float32", "int8")}
-"""What can run the network, each with the precisions that it knows."""
+from clipseg_ros.clipseg.choices import BACKENDS
+from clipseg_ros.clipseg.device import pick_device, pick_precision
 
 
 class Setting(NamedTuple):

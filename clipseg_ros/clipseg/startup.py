@@ -10,12 +10,10 @@ from typing import Any
 
 import torch
 
+from clipseg_ros.clipseg.choices import ON_OOM
 from clipseg_ros.clipseg.cuda import OutOfMemoryError
 from clipseg_ros.clipseg.device import pick_device
 from clipseg_ros.clipseg.segmenter import Segmenter
-
-ON_OOM = ("error", "cpu")
-"""What happens where a GPU's memory does not suffice for one frame and one prompt."""
 
 _MIB = 2**20
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 from rclpy.clock import Clock, ClockType
@@ -15,8 +15,6 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_srvs.srv import SetBool
 
-from clipseg_ros.clipseg import Segmenter
-from clipseg_ros.clipseg.startup import load_warm
 from clipseg_ros.clipseg.unchanged import UnchangedScene
 from clipseg_ros.clipseg.written import parse_prompts
 from clipseg_ros.msg import Prompts
@@ -30,9 +28,12 @@ from clipseg_ros.ros.prompts.services import Services
 from clipseg_ros.ros.prompts.store import PromptStore
 from clipseg_ros.ros.prompts.topic import PromptTopic
 from clipseg_ros.ros.reports import Reports, sentence_of
-from clipseg_ros.ros.running import run
+from clipseg_ros.ros.running import loading_libraries, run
 from clipseg_ros.ros.settings import SPECS, Settings
 from clipseg_ros.ros.worker import Worker
+
+if TYPE_CHECKING:
+    from clipseg_ros.clipseg import Segmenter
 
 CHECK_PERIOD = 0.5
 """Seconds between two looks at who publishes images and prompts."""
@@ -156,6 +157,10 @@ class ClipsegNode(LifecycleNode):
             self.get_logger().info("vision_msgs is not installed, so there are no ~/detections", once=True)
 
     def _load(self, settings: Settings) -> Segmenter:
+        if "torch" not in sys.modules:
+            self.get_logger().info("loading PyTorch, which takes a few seconds")
+        with loading_libraries():
+            from clipseg_ros.clipseg.startup import load_warm
         self.get_logger().info(f"loading the weights {settings.weights!r}")
         unchanged = UnchangedScene(
             difference=settings.reuse_difference, max_age=settings.reuse_max_age,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rclpy.lifecycle import LifecycleNode
 
-from clipseg_ros.clipseg import Segmenter
 from clipseg_ros.perception.maps import Maps
 from clipseg_ros.ros.camera import Camera
 from clipseg_ros.ros.inputs.frame import Frame
@@ -16,6 +16,9 @@ from clipseg_ros.ros.parameters import Parameters
 from clipseg_ros.ros.prompts.store import ActivePrompts, PromptStore
 from clipseg_ros.ros.reports import Reports
 from clipseg_ros.ros.seen import Seen
+
+if TYPE_CHECKING:
+    from clipseg_ros.clipseg import Segmenter
 
 
 class Pipeline:

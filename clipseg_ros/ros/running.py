@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from threading import Event
+from types import FrameType
 
 import rclpy
 from rclpy.exceptions import ParameterException
@@ -16,6 +19,8 @@ from clipseg_ros.ros.reports import Reports, sentence_of
 
 LONGEST_WAIT = 1.0
 """Seconds after which the node looks whether it should end, whatever happens."""
+
+_loading = Event()
 
 
 def run(make: Callable[[], Node], *, program: str, args: list[str] | None = None) -> int:
@@ -30,6 +35,9 @@ def run(make: Callable[[], Node], *, program: str, args: list[str] | None = None
     -------
     the process's exit status
     """
+    # Before rclpy's own handlers, which call these after they have ended ROS.
+    signal.signal(signal.SIGINT, _on_signal)
+    signal.signal(signal.SIGTERM, _on_signal)
     try:
         with ros(args):
             node = make()
@@ -45,6 +53,23 @@ def run(make: Callable[[], Node], *, program: str, args: list[str] | None = None
         print(f"{program}: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+@contextlib.contextmanager
+def loading_libraries() -> Iterator[None]:
+    """While libraries are loaded, Ctrl-C ends the process at once: some would turn it into an error of their own."""
+    _loading.set()
+    try:
+        yield
+    finally:
+        _loading.clear()
+
+
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    if _loading.is_set():
+        os._exit(0)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from clipseg_ros.clipseg.setting import BACKENDS
-from clipseg_ros.clipseg.startup import ON_OOM
+from clipseg_ros.clipseg.choices import BACKENDS, ON_OOM
 from clipseg_ros.clipseg.written import PromptText, check_threshold, parse_prompts
 from clipseg_ros.perception.location import POINTS
 from clipseg_ros.perception.objects import MODES

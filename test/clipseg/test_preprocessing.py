@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from clipseg_ros.clipseg.model import IMAGENET_MEAN, IMAGENET_STD
-from clipseg_ros.clipseg.preprocessing import check_image, normalise, squash
+from clipseg_ros.clipseg.preprocessing import normalise, squash
 
 
 def picture(height, width, seed=0):
@@ -63,20 +63,3 @@ def test_normalise_by_hand():
     result = normalise(pixels, (0.5, 0.5, 0.2), (0.5, 0.25, 0.1))
     torch.testing.assert_close(result.flatten(), torch.tensor([-1.0, 2.0, 0.0]), atol=1e-6, rtol=0)
     assert normalise(pixels.expand(4, 3, 2, 2), (0.5, 0.5, 0.2), (0.5, 0.25, 0.1)).shape == (4, 3, 2, 2)
-
-
-@pytest.mark.parametrize(
-    "image, sentence",
-    [
-        (None, "the image is a NoneType; .* uint8"),
-        ([[1, 2, 3]], "the image is a list"),
-        (np.zeros((4, 4), np.uint8), r"shape \(4, 4\)"),
-        (np.zeros((4, 4, 4), np.uint8), r"shape \(4, 4, 4\)"),
-        (np.zeros((2, 4, 4, 3), np.uint8), r"shape \(2, 4, 4, 3\)"),
-        (np.full((4, 4, 3), np.nan, np.float32), "type float32"),
-        (np.zeros((0, 4, 3), np.uint8), "empty, 4x0 pixels"),
-    ],
-)
-def test_check_image(image, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        check_image(image)

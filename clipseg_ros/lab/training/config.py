@@ -11,7 +11,7 @@ from typing import Any, Sequence
 
 import yaml
 
-from clipseg_ros.clipseg.device import PRECISIONS
+from clipseg_ros.clipseg.choices import PRECISIONS
 from clipseg_ros.lab.training.augment import AugmentConfig
 from clipseg_ros.lab.training.auxiliary import AuxiliaryConfig
 from clipseg_ros.lab.training.pair_batches import PairBatchConfig

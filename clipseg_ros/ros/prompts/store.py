@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import Lock
+from typing import TYPE_CHECKING
 
-from clipseg_ros.clipseg import Prompt, Segmenter
+from clipseg_ros.clipseg import Prompt
 from clipseg_ros.clipseg.written import PromptText, check_name
+
+if TYPE_CHECKING:
+    from clipseg_ros.clipseg import Segmenter
 
 MAX_VISUAL_PROMPTS = 64
 

@@ -29,7 +29,7 @@ from clipseg_ros.demo.table import Row, intersection_over_union, table
 from clipseg_ros.demo.visitor import Result, Visitor
 from clipseg_ros.lab.scenes.recorded import load_recorded
 from clipseg_ros.lab.scenes.scene import Scene
-from clipseg_ros.ros.inputs.images import image_to_mask
+from clipseg_ros.messages.images import image_to_mask
 from clipseg_ros.ros.middleware import prefer_large_images
 from clipseg_ros.ros.running import ros
 

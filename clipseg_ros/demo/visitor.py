@@ -15,8 +15,8 @@ from rclpy.time import Time
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
+from clipseg_ros.messages.images import image_to_mask, image_to_rgb
 from clipseg_ros.msg import SegmentedObjectArray
-from clipseg_ros.ros.inputs.images import image_to_mask, image_to_rgb
 from clipseg_ros.srv import Segment
 
 _TOPICS = {"mask": Image, "overlay": Image, "objects": SegmentedObjectArray}

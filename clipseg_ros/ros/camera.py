@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from rclpy.lifecycle import LifecycleNode
 
+from clipseg_ros.messages.headers import seconds
 from clipseg_ros.perception.following import Follower
 from clipseg_ros.ros.inputs.camera_input import CameraInput
-from clipseg_ros.ros.inputs.depth import seconds
 from clipseg_ros.ros.inputs.frame import Frame
 from clipseg_ros.ros.outputs.table import Outputs
 from clipseg_ros.ros.reports import Reports, sentence_of

@@ -18,7 +18,7 @@ from std_msgs.msg import Header  # noqa: E402
 
 from clipseg_ros.demo.scene_camera import SPECS, camera_info, filming, main, millimetres  # noqa: E402
 from clipseg_ros.lab.scenes.recorded import load_recorded  # noqa: E402
-from clipseg_ros.ros.inputs.images import image_to_depth, image_to_rgb  # noqa: E402
+from clipseg_ros.messages.images import image_to_depth, image_to_rgb  # noqa: E402
 
 pytestmark = pytest.mark.ros
 BEST_EFFORT = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)

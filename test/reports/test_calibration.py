@@ -14,7 +14,7 @@ pytest.importorskip("rclpy")
 pytest.importorskip("clipseg_ros.srv")
 from sensor_msgs.msg import CameraInfo  # noqa: E402
 
-from clipseg_ros.ros.inputs.calibration import Calibration  # noqa: E402
+from clipseg_ros.messages.calibration import Calibration  # noqa: E402
 
 K = [100.0, 0.0, 320.0, 0.0, 100.0, 240.0, 0.0, 0.0, 1.0]
 P = [300.0, 0.0, 320.0, 0.0, 0.0, 300.0, 240.0, 0.0, 0.0, 0.0, 1.0, 0.0]

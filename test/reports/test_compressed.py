@@ -13,8 +13,8 @@ from pictures import PICTURE, claiming, encode, file_of, with_orientation  # noq
 from sensor_msgs.msg import CompressedImage  # noqa: E402
 
 from clipseg_ros.perception import encoded  # noqa: E402
-from clipseg_ros.ros.inputs.compressed_depth import compressed_to_depth  # noqa: E402
-from clipseg_ros.ros.inputs.images import compressed_to_rgb  # noqa: E402
+from clipseg_ros.messages.compressed_depth import compressed_to_depth  # noqa: E402
+from clipseg_ros.messages.images import compressed_to_rgb  # noqa: E402
 
 pytestmark = pytest.mark.ros
 

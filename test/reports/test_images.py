@@ -11,9 +11,10 @@ import pytest
 pytest.importorskip("sensor_msgs")
 from pictures import EIGHT_BITS, PICTURE, encode, message  # noqa: E402
 
+from clipseg_ros.messages.images import alpha_to_mask, image_to_depth  # noqa: E402
 from clipseg_ros.ros.inputs import images  # noqa: E402
 from clipseg_ros.ros.inputs.bridge import Bridge  # noqa: E402
-from clipseg_ros.ros.inputs.images import alpha_to_mask, image_to_depth, image_to_rgb  # noqa: E402
+from clipseg_ros.ros.inputs.images import image_to_rgb  # noqa: E402
 
 pytestmark = pytest.mark.ros
 

@@ -46,7 +46,7 @@ DECISIONS = (
 """Measured with the cv_bridge of ROS 2 (rolling), images of 640x480, NumPy 1.24 and 2.4, OpenCV 4.6 and 5.0."""
 
 OWN = tuple(name for decision in DECISIONS if not decision.cv_bridge for name in decision.encodings.split())
-"""The encodings that the table in `images` converts, with or without cv_bridge."""
+"""The encodings that the table in `messages.images` converts, with or without cv_bridge."""
 
 BRIDGED = tuple(name for decision in DECISIONS if decision.cv_bridge for name in decision.encodings.split())
 """The encodings that cv_bridge converts; where it does not work the table does."""

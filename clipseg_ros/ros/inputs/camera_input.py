@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from clipseg_ros.ros.inputs.calibration import Calibration
+from clipseg_ros.messages.calibration import Calibration
 from clipseg_ros.ros.inputs.depth import DepthInput
 from clipseg_ros.ros.inputs.frame import Frame, Space
 from clipseg_ros.ros.inputs.subscription import AdaptiveSubscription

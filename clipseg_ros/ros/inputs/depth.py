@@ -10,10 +10,9 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from clipseg_ros.perception.depth import depth_in_metres, fit_to, looks_swapped, why_unmeasured
-from clipseg_ros.ros.inputs.compressed_depth import compressed_to_depth
+from clipseg_ros.messages.depth import measured_depth_of
+from clipseg_ros.messages.headers import seconds
 from clipseg_ros.ros.inputs.depth_buffer import DepthBuffer, Unmatched
-from clipseg_ros.ros.inputs.images import image_to_depth
 from clipseg_ros.ros.inputs.subscription import AdaptiveSubscription
 from clipseg_ros.ros.reports import Reports
 from clipseg_ros.ros.settings import Settings
@@ -83,52 +82,4 @@ class DepthInput:
                 return None
             raise
         self._unmatched_since = None
-        depth = depth_of(message, header, size, settings)
-        if np.isnan(depth).all():
-            raise ValueError(why_unmeasured(*_raw(message), min_depth=settings.min_depth, max_depth=settings.max_depth))
-        return depth
-
-
-def depth_of(message: Image | CompressedImage, image: Header, size: tuple[int, int], settings: Settings) -> np.ndarray:
-    """(H, W) float32 metres, NaN where unknown, of a depth message for a picture of this header and size (W, H).
-
-    Raises
-    ------
-    ValueError
-        If the message is faulty, seems to be in another byte order than it says, is in another frame than the
-        picture or shows another view.
-    """
-    if not settings.assume_registered:
-        _check_registered(message.header, image)
-    depth, encoding = _raw(message)
-    limits = {"min_depth": settings.min_depth, "max_depth": settings.max_depth}
-    if isinstance(message, Image) and looks_swapped(depth, encoding, **limits):
-        flag = int(message.is_bigendian)
-        raise ValueError(f"the depth image looks byte-swapped (in the other order a reading is {_middle(depth):g}): "
-                         f"its is_bigendian is {flag}, and {int(not flag)} would be right")
-    return fit_to(depth_in_metres(depth, encoding, **limits), size)
-
-
-def _raw(message: Image | CompressedImage) -> tuple[np.ndarray, str]:
-    """(h, w) uint16 or float32 as it was sent, and its encoding. ValueError where the message is faulty."""
-    return (image_to_depth(message), message.encoding) if isinstance(message, Image) else compressed_to_depth(message)
-
-
-def _middle(depth: np.ndarray) -> float:
-    """The median of the readings in the other byte order."""
-    swapped = depth.byteswap()
-    return float(np.median(swapped[np.isfinite(swapped) & (swapped != 0)]))
-
-
-def seconds(header: Header) -> float:
-    """The stamp in seconds."""
-    return header.stamp.sec + header.stamp.nanosec * 1e-9
-
-
-def _check_registered(depth: Header, image: Header) -> None:
-    """Raise ValueError where the frames of a depth image and of a picture are known and differ."""
-    frames = {header.frame_id.lstrip("/") for header in (depth, image)} - {""}  # a slash in front is ROS 1's
-    if len(frames) > 1:
-        raise ValueError(f"the depth image is in the frame {depth.frame_id}, the image in {image.frame_id}; register it "
-                         "to the colour camera (the driver's align_depth, or depth_image_proc), or set "
-                         "assume_registered if it is")
+        return measured_depth_of(message, header, size, settings)

@@ -9,8 +9,9 @@ import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from clipseg_ros.messages.images import compressed_to_rgb
 from clipseg_ros.perception.camera import Pinhole
-from clipseg_ros.ros.inputs.images import compressed_to_rgb, image_to_rgb
+from clipseg_ros.ros.inputs.images import image_to_rgb
 from clipseg_ros.ros.settings import Settings
 
 

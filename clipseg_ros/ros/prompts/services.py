@@ -13,10 +13,11 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from clipseg_ros.clipseg import Prompt
 from clipseg_ros.clipseg.written import check_threshold, parse_given
-from clipseg_ros.ros.inputs.calibration import Calibration
-from clipseg_ros.ros.inputs.depth import depth_of
+from clipseg_ros.messages.calibration import Calibration
+from clipseg_ros.messages.depth import depth_of
+from clipseg_ros.messages.images import alpha_to_mask, image_to_mask
 from clipseg_ros.ros.inputs.frame import Frame, Space
-from clipseg_ros.ros.inputs.images import alpha_to_mask, image_to_mask, image_to_rgb
+from clipseg_ros.ros.inputs.images import image_to_rgb
 from clipseg_ros.ros.outputs.images import to_image
 from clipseg_ros.ros.parameters import Parameters
 from clipseg_ros.ros.pipeline import Pipeline

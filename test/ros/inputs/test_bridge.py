@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("sensor_msgs")
 from pictures import EIGHT_BITS, PICTURE, encode, message  # noqa: E402
 
+from clipseg_ros.messages.images import COLOUR_ENCODINGS, image_to_depth, image_to_mask  # noqa: E402
 from clipseg_ros.ros.inputs import bridge as bridge_module  # noqa: E402
 from clipseg_ros.ros.inputs import images  # noqa: E402
 from clipseg_ros.ros.inputs.bridge import BRIDGE, BRIDGED, DECISIONS, OWN, Bridge  # noqa: E402
@@ -73,7 +74,7 @@ def rgb_of(encoding: str, *, padding: int = 0, big_endian: bool = False) -> np.n
 
 
 def test_every_encoding_has_one_way():
-    assert sorted(OWN + BRIDGED) == sorted(images.COLOUR_ENCODINGS)
+    assert sorted(OWN + BRIDGED) == sorted(COLOUR_ENCODINGS)
     assert sorted(BRIDGED) == sorted(EIGHT_BITS)
 
 
@@ -95,8 +96,8 @@ def test_cv_bridge_is_not_asked_where_the_table_is_better(install):
     bridge = install("raise RuntimeError('somebody imported it')")
     for encoding in OWN:
         rgb_of(encoding, padding=4)
-    images.image_to_depth(message(np.zeros((48, 64), np.uint16), "16UC1"))
-    images.image_to_mask(message(np.zeros((48, 64), np.uint8), "mono8"))
+    image_to_depth(message(np.zeros((48, 64), np.uint16), "16UC1"))
+    image_to_mask(message(np.zeros((48, 64), np.uint8), "mono8"))
     assert "cv_bridge" not in sys.modules
     assert "which is tried when the first of them arrives" in bridge.describe()
 

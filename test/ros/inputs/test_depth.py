@@ -15,6 +15,7 @@ from pictures import message, stamped  # noqa: E402
 from sensor_msgs.msg import CompressedImage  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
+from clipseg_ros.messages.depth import depth_of  # noqa: E402
 from clipseg_ros.ros.inputs import depth  # noqa: E402
 from clipseg_ros.ros.inputs.depth import UNMATCHED, DepthInput  # noqa: E402
 from clipseg_ros.ros.settings import Settings  # noqa: E402
@@ -74,7 +75,7 @@ def test_depth_without_a_valid_reading_is_a_sentence(depths, millimetres, says):
     with pytest.raises(ValueError, match=says):
         depths.metres(header(7), (64, 48), SETTINGS)
     # an answer to a request about it still has masks
-    given = depth.depth_of(wall(7, millimetres), header(7), (64, 48), SETTINGS)
+    given = depth_of(wall(7, millimetres), header(7), (64, 48), SETTINGS)
     assert np.isnan(given).all()
 
 
@@ -91,14 +92,14 @@ def test_swapped_bytes_are_a_sentence(big_endian, encoding, dtype):
     metres = np.linspace(1.0, 4.0, 3072).reshape(48, 64)
     pixels = (metres * (1000 if dtype == np.uint16 else 1)).astype(np.dtype(dtype).newbyteorder(">"))
     image = stamped(message(pixels, encoding, big_endian=True), 7)
-    right = depth.depth_of(image, header(7), (64, 48), SETTINGS)
+    right = depth_of(image, header(7), (64, 48), SETTINGS)
     assert right == pytest.approx(metres, abs=1e-3)
     if not big_endian:
         pixels = pixels.byteswap()
     image = stamped(message(pixels, encoding, big_endian=not big_endian), 7)
     flags = f"its is_bigendian is {int(not big_endian)}, and {int(big_endian)} would be right"
     with pytest.raises(ValueError, match=rf"byte-swapped .* a reading is 2(.5|499.5|500)\): {flags}"):
-        depth.depth_of(image, header(7), (64, 48), SETTINGS)
+        depth_of(image, header(7), (64, 48), SETTINGS)
 
 
 def test_another_resolution_is_resampled(depths):

@@ -10,7 +10,7 @@ from pictures import PICTURE, encode, message, noise, pixels, stamped  # noqa: E
 from rcl_interfaces.srv import GetParameters  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 
-from clipseg_ros.ros.inputs.images import COLOUR_ENCODINGS  # noqa: E402
+from clipseg_ros.messages.images import COLOUR_ENCODINGS  # noqa: E402
 from clipseg_ros.srv import Segment, SetVisualPrompt  # noqa: E402
 
 pytestmark = pytest.mark.ros

@@ -10,8 +10,8 @@ pytest.importorskip("sensor_msgs")
 from pictures import PICTURE, encode, file_of  # noqa: E402
 from sensor_msgs.msg import CompressedImage  # noqa: E402
 
-from clipseg_ros.ros.inputs.compressed import parse_format  # noqa: E402
-from clipseg_ros.ros.inputs.images import compressed_to_rgb  # noqa: E402
+from clipseg_ros.messages.compressed import parse_format  # noqa: E402
+from clipseg_ros.messages.images import compressed_to_rgb  # noqa: E402
 
 pytestmark = pytest.mark.ros
 

@@ -7,7 +7,7 @@ pytest.importorskip("rclpy")
 pytest.importorskip("clipseg_ros.srv")
 from sensor_msgs.msg import CameraInfo, RegionOfInterest  # noqa: E402
 
-from clipseg_ros.ros.inputs.calibration import Calibration  # noqa: E402
+from clipseg_ros.messages.calibration import Calibration  # noqa: E402
 
 K = [50.0, 0.0, 31.5, 0.0, 50.0, 23.5, 0.0, 0.0, 1.0]
 P = [40.0, 0.0, 30.0, 0.0, 0.0, 40.0, 20.0, 0.0, 0.0, 0.0, 1.0, 0.0]

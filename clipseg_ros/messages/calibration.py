@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-
-from sensor_msgs.msg import CameraInfo
+from typing import TYPE_CHECKING
 
 from clipseg_ros.perception.camera import Pinhole
+
+if TYPE_CHECKING:
+    from sensor_msgs.msg import CameraInfo
 
 
 class Calibration:

@@ -8,13 +8,15 @@ write rgb8 there send ordinary files as well.
 """
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from sensor_msgs.msg import CompressedImage
 
 from clipseg_ros.perception import png
 from clipseg_ros.perception.encoded import decode
+
+if TYPE_CHECKING:
+    from sensor_msgs.msg import CompressedImage
 
 DEPTH_TRANSPORT = "compressedDepth"
 DEPTH_HEADER = 12

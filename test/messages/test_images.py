@@ -11,7 +11,7 @@ pytest.importorskip("sensor_msgs")
 from pictures import CHROMA_SHARES, GREYS, PICTURE, encode, message  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
 
-from clipseg_ros.ros.inputs.images import (  # noqa: E402
+from clipseg_ros.messages.images import (  # noqa: E402
     COLOUR_ENCODINGS,
     alpha_to_mask,
     compressed_to_rgb,

@@ -18,14 +18,17 @@ format "16UC1; png compressed", "32FC1; tiff compressed", or png alone for milli
 from __future__ import annotations
 
 import struct
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sensor_msgs.msg import CompressedImage
 
+from clipseg_ros.messages.compressed import DEPTH_HEADER, DEPTH_TRANSPORT, parse_format
 from clipseg_ros.perception import png
 from clipseg_ros.perception.encoded import decode
 from clipseg_ros.perception.rvl import MOST_PIXELS, decode_rvl
-from clipseg_ros.ros.inputs.compressed import DEPTH_HEADER, DEPTH_TRANSPORT, parse_format
+
+if TYPE_CHECKING:
+    from sensor_msgs.msg import CompressedImage
 
 _ENCODINGS = {"16UC1": "16UC1", "mono16": "16UC1", "32FC1": "32FC1"}
 """Encodings that are decoded, and the one in which they are returned."""

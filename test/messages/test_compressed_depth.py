@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("sensor_msgs")
 from sensor_msgs.msg import CompressedImage  # noqa: E402
 
-from clipseg_ros.ros.inputs.compressed_depth import compressed_to_depth  # noqa: E402
+from clipseg_ros.messages.compressed_depth import compressed_to_depth  # noqa: E402
 
 pytestmark = pytest.mark.ros
 

@@ -2,27 +2,23 @@
 """The objects' poses, for programs that want only standard messages."""
 from __future__ import annotations
 
-import math
-
-import numpy as np
-from geometry_msgs.msg import Point, Pose, PoseArray, PoseStamped, PoseWithCovariance, Quaternion
+from geometry_msgs.msg import Pose, PoseArray, PoseStamped, PoseWithCovariance
 from std_msgs.msg import Header
 
+from clipseg_ros.messages import objects
 from clipseg_ros.msg import SegmentedObjectArray
 from clipseg_ros.perception.transforms import Transform
+from clipseg_ros.ros.outputs.types import TYPES
 
 
 def pose_header(array: SegmentedObjectArray) -> Header:
     """The image's stamp, and the frame of the objects' poses."""
-    return Header(stamp=array.header.stamp, frame_id=array.pose_frame_id)
+    return objects.pose_header(TYPES, array)
 
 
 def unknown_pose() -> PoseWithCovariance:
     """The pose of an object that has none: NaN throughout."""
-    nan = math.nan
-    return PoseWithCovariance(pose=Pose(position=Point(x=nan, y=nan, z=nan),
-                                        orientation=Quaternion(x=nan, y=nan, z=nan, w=nan)),
-                              covariance=np.full(36, nan))
+    return objects.unknown_pose(TYPES)
 
 
 def to_transform(pose: Pose) -> Transform:
@@ -33,8 +29,7 @@ def to_transform(pose: Pose) -> Transform:
 
 def to_pose_array(array: SegmentedObjectArray) -> PoseArray:
     """The poses of the objects that have one, in metres, the best score of all prompts first."""
-    located = sorted((one for one in array.objects if one.has_pose), key=lambda one: -one.score)
-    return PoseArray(header=pose_header(array), poses=[one.pose.pose for one in located])
+    return objects.to_pose_array(TYPES, array)
 
 
 def to_pose(array: SegmentedObjectArray) -> PoseStamped | None:

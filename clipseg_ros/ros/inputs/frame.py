@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from clipseg_ros.messages.images import compressed_to_rgb
-from clipseg_ros.perception.camera import Pinhole
+from clipseg_ros.perception.findings import Space
 from clipseg_ros.ros.inputs.images import image_to_rgb
 from clipseg_ros.ros.settings import Settings
-
-
-class Space(NamedTuple):
-    """camera: that took the picture, None where its calibration is unknown; depth: (H, W) float32 metres in the
-    picture's size, NaN where it was not measured, None without depth.
-    """
-
-    camera: Pinhole | None = None
-    depth: np.ndarray | None = None
 
 
 class Frame:

@@ -68,7 +68,7 @@ def packages_fingerprint(environment):
 def build_fingerprint(environment):
     """Changes with the source tree, the interfaces, the build files and the names of the files that are installed."""
     digest = hashlib.sha256((packages_fingerprint(environment) + str(ROOT)).encode())
-    for folder in ("msg", "srv"):
+    for folder in ("action", "msg", "srv"):
         for path in sorted((ROOT / folder).iterdir()):
             digest.update(path.name.encode() + path.read_bytes())
     for name in ("CMakeLists.txt", "package.xml"):

@@ -13,7 +13,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "clipseg_ros"
 
-GENERATED = {"msg", "srv"}
+GENERATED = {"action", "msg", "srv"}
 MAY_IMPORT = {
     "recorded": set(),
     "perception": set(),

@@ -50,7 +50,8 @@ def to_object(types: Types, found: FoundObject, mask: Any) -> Any:
         roi=types.RegionOfInterest(x_offset=x, y_offset=y, width=width, height=height, do_rectify=False),
         area=region.area, centroid_u=u, centroid_v=v, bearing=_vector(types, found.location.bearing),
         has_pose=pose is not None, pose=_pose(types, pose),
-        extent=_vector(types, None if pose is None else pose.extent), mask=mask)
+        extent=_vector(types, None if pose is None else pose.extent),
+        grasp_width=math.nan if pose is None else pose.grasp_width, mask=mask)
 
 
 def unknown_pose(types: Types) -> Any:

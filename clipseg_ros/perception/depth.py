@@ -63,6 +63,17 @@ def fit_to(depth: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(np.ascontiguousarray(depth), size, interpolation=cv2.INTER_NEAREST_EXACT)
 
 
+def to_points(rays: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """(..., 3) float32 metres in the optical frame of pixels with rays (..., 2) at z = 1 and depth (...) along z.
+
+    NaN where either is unknown.
+    """
+    points = np.empty((*depth.shape, 3), np.float32)
+    np.multiply(rays, depth[..., None], out=points[..., :2])
+    points[..., 2] = np.where(np.isnan(points[..., 0]), np.float32(np.nan), depth)
+    return points
+
+
 def why_unmeasured(depth: np.ndarray, encoding: str, *, min_depth: float, max_depth: float) -> str:
     """A sentence on a depth image (h, w) of which no reading is in [`min_depth`, `max_depth`] metres.
 

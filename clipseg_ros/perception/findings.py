@@ -74,7 +74,17 @@ class Findings:
     @cached_property
     def space(self) -> Space:
         """What is known of camera and depth; nothing is looked up where no pixel reaches its prompt's threshold."""
-        return self._look_up() if self._is_anything_found else Space()
+        return self.surroundings if self._is_anything_found else Space()
+
+    @cached_property
+    def surroundings(self) -> Space:
+        """What is known of camera and depth, whatever was found."""
+        return self._look_up()
+
+    @cached_property
+    def transform(self) -> Transform | None:
+        """From the picture's frame to that of the poses; None where it is unknown."""
+        return Transform.identity() if self._move is None else self._move()
 
     @cached_property
     def maps(self) -> Maps:
@@ -99,8 +109,7 @@ class Findings:
         regions = self._things.regions if self._is_anything_found else [[] for _ in self.texts]
         found = locate_objects(regions, self.texts, *self.space, point=self._choices.point)
         if self._move is not None and any(one.pose is not None for one in found):
-            transform = self._move()
-            found = tuple(one.seen_from(transform) for one in found)
+            found = tuple(one.seen_from(self.transform) for one in found)
         return found
 
     @cached_property

@@ -29,6 +29,10 @@ class Follower:
         """How many objects got a number."""
         return self._tracker.born
 
+    def knows(self, track_id: int) -> bool:
+        """Whether an object has this number, also while it is not seen."""
+        return track_id in self._tracker.alive
+
     @property
     def died(self) -> int:
         """How many of those were forgotten."""

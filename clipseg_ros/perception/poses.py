@@ -43,6 +43,11 @@ class Pose:
     extent: np.ndarray
     covariance: np.ndarray
 
+    @property
+    def grasp_width(self) -> float:
+        """How far a parallel gripper that comes along the normal must open, in metres: the smaller extent across it."""
+        return float(min(self.extent[0], self.extent[1]))
+
 
 def estimate_poses(points: np.ndarray, kept: np.ndarray, positions: np.ndarray | None = None) -> list[Pose]:
     """The poses of n surfaces, of each of which points were measured.

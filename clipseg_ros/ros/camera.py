@@ -10,6 +10,7 @@ from rclpy.lifecycle import LifecycleNode
 
 from clipseg_ros.messages.headers import seconds
 from clipseg_ros.perception.following import Follower
+from clipseg_ros.perception.pick import Pick
 from clipseg_ros.ros.inputs.camera_input import CameraInput
 from clipseg_ros.ros.inputs.frame import Frame
 from clipseg_ros.ros.outputs.table import Outputs
@@ -84,8 +85,10 @@ class Camera:
     ----------
     outputs : its publishers
     follower : recognises its objects again; None while tracking is off
+    pick : chooses the object of ~/object_mask
     tally : how its frames fared
     input : what arrives from it; None while it is closed
+    watchers : called with each new frame
     """
 
     def __init__(self, node: LifecycleNode, name: str, *, settings: Settings, reports: Reports) -> None:
@@ -97,12 +100,16 @@ class Camera:
         self.outputs = Outputs(node, prefix=settings.prefixes[name])
         self.follower = Follower(memory=settings.track_memory, births=settings.track_births,
                                  weight=settings.smoothing_weight) if settings.tracking else None
+        self.pick = Pick()
         self.tally = Tally()
         self.input: CameraInput | None = None
+        self.watchers: set[Callable[[Frame], None]] = set()
 
     def open(self, offer: Callable[[str, Frame], None]) -> None:
         """Listen; `offer` is called with the camera's name and each new frame that somebody waits for."""
         def on_frame(frame: Frame) -> None:
+            for watch in tuple(self.watchers):
+                watch(frame)
             if self.outputs.wanted:
                 offer(self.name, frame)
         self.input = CameraInput(self._node, prefix=self._settings.prefixes[self.name], settings=self._settings,

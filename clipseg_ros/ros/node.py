@@ -19,6 +19,7 @@ from clipseg_ros.clipseg.unchanged import UnchangedScene
 from clipseg_ros.clipseg.written import parse_prompts
 from clipseg_ros.msg import Prompts
 from clipseg_ros.ros.diagnostics import PERIOD, Diagnostics
+from clipseg_ros.ros.find import FindServer
 from clipseg_ros.ros.inputs.bridge import BRIDGE
 from clipseg_ros.ros.inputs.target_frame import TargetFrame
 from clipseg_ros.ros.outputs import detections
@@ -66,6 +67,7 @@ class ClipsegNode(LifecycleNode):
         self._prompts_publisher = self.create_lifecycle_publisher(Prompts, "~/prompts", latched)
         Services(self, store=self._store, parameters=self._configuration, running=self._running,
                  arrived=self._publish_prompts)
+        self._find = FindServer(self, store=self._store, running=self._running)
         self.create_service(SetBool, "~/enable", self._on_enable)
         # The node's own clock may be a simulated one that stands still.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -117,6 +119,7 @@ class ClipsegNode(LifecycleNode):
     def destroy_node(self) -> None:
         """Stop the worker before anything that it uses disappears."""
         self._free()
+        self._find.destroy()
         super().destroy_node()
 
     def _autostart(self) -> None:
@@ -195,6 +198,7 @@ class ClipsegNode(LifecycleNode):
             made.callback(setattr, self, "_worker", None)
             made.callback(worker.stop)
             worker.start()
+            made.callback(self._find.stop)
             made.callback(self._prompt_topic.stop)
             self._prompt_topic.start()
             made.callback(self.destroy_timer,
@@ -312,6 +316,9 @@ class ClipsegNode(LifecycleNode):
                                "stored it", numbers_matter=True)
         self._prompts_publisher.publish(Prompts(stamp=self.get_clock().now().to_msg(), prompts=list(active.texts),
                                                 thresholds=list(active.thresholds)))
+        if self._pipeline is not None:
+            for camera in self._pipeline.cameras.values():
+                camera.outputs.announce(active)
         note = "" if self._segmenter is None else self._segmenter.unknown_words_note(active.prompts)
         if note and note != self._unknown_words:
             self._reports.warn(note)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from rclpy.lifecycle import LifecycleNode
 
+from clipseg_ros.perception.following import Follower
 from clipseg_ros.perception.maps import Maps
+from clipseg_ros.perception.pick import Pick
 from clipseg_ros.ros.camera import Camera
 from clipseg_ros.ros.inputs.frame import Frame
 from clipseg_ros.ros.inputs.target_frame import TargetFrame
@@ -64,7 +66,8 @@ class Pipeline:
         # What waits travels to a GPU while results are published. A faulty frame is reported when its turn comes.
         self.segmenter.stage(frame.rgb for frame in self.waiting().values() if not frame.fault)
         for (camera, frame), found in zip(batch, maps, strict=True):
-            camera.publish(self.seen(frame, active, found, camera), network=network)
+            camera.publish(self.seen(frame, active, found, follower=camera.follower, pick=camera.pick),
+                           network=network)
 
     def look(self, frames: Sequence[Frame], active: ActivePrompts, *, cameras: Sequence[str],
              exact: bool = True) -> list[Maps]:
@@ -74,10 +77,17 @@ class Pipeline:
             return [Maps.empty(image.shape[:2]) for image in images]
         return self.segmenter.maps(images, active.prompts, active.thresholds, camera=list(cameras), exact=exact)
 
-    def seen(self, frame: Frame, active: ActivePrompts, maps: Maps, camera: Camera | None = None) -> Seen:
-        """What was found in a frame; only where it is a `camera`'s are its objects followed."""
+    def seen(self, frame: Frame, active: ActivePrompts, maps: Maps, *, follower: Follower | None = None,
+             pick: Pick | None = None) -> Seen:
+        """What was found in a frame; `follower` and `pick` as `Seen` has them."""
         return Seen(frame, active, maps, settings=self._parameters.settings, reports=self._reports, target=self._target,
-                    follower=None if camera is None else camera.follower)
+                    follower=follower, pick=pick)
+
+    def camera(self, name: str) -> Camera:
+        """The camera of that name, the first one of an empty one. ValueError where there is none."""
+        if name and name not in self.cameras:
+            raise ValueError(f"there is no camera {name[:40]!r}; this node has {', '.join(self.cameras)}")
+        return self.cameras[name] if name else next(iter(self.cameras.values()))
 
     def destroy(self) -> None:
         """Remove the publishers, stop to listen to transforms and let go of the network."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from functools import cached_property, partial
 
+import numpy as np
 from std_msgs.msg import Header
 
 from clipseg_ros.messages.headers import seconds
 from clipseg_ros.msg import SegmentedObjectArray
+from clipseg_ros.perception.depth import to_points
 from clipseg_ros.perception.findings import Findings
 from clipseg_ros.perception.following import Follower
+from clipseg_ros.perception.found import FoundObject
 from clipseg_ros.perception.maps import Maps
+from clipseg_ros.perception.pick import Pick
+from clipseg_ros.perception.sampling import Sampling
 from clipseg_ros.perception.transforms import Transform
 from clipseg_ros.ros.inputs.frame import Frame
 from clipseg_ros.ros.inputs.target_frame import TargetFrame
@@ -31,6 +36,7 @@ class Seen(Findings):
     target : where poses are moved to; None leaves them in the picture's frame
     follower : numbers the objects; None leaves them without
     reports : where it is said why objects have no pose
+    pick : chooses one of the objects
 
     Attributes
     ----------
@@ -38,13 +44,16 @@ class Seen(Findings):
     """
 
     def __init__(self, frame: Frame, active: ActivePrompts, maps: Maps, *, settings: Settings, reports: Reports,
-                 target: TargetFrame | None = None, follower: Follower | None = None) -> None:
+                 target: TargetFrame | None = None, follower: Follower | None = None,
+                 pick: Pick | None = None) -> None:
         super().__init__(frame.rgb, active.texts, maps, choices=settings, seconds=seconds(frame.header),
                          look_up=lambda: frame.space(settings), follower=follower,
                          move=None if target is None else partial(_transform, target, frame.header, reports))
         self.frame = frame
         self.active = active
+        self._settings = settings
         self._target = target
+        self._pick = pick or Pick()
         self.with_masks = settings.object_masks
 
     @property
@@ -61,6 +70,34 @@ class Seen(Findings):
     def array(self) -> SegmentedObjectArray:
         """The message of the objects, of which others are made."""
         return to_array(self)
+
+    @cached_property
+    def picked(self) -> FoundObject | None:
+        """The chosen object; None where it is not seen."""
+        return self._pick.choose(self.objects, self.remembers)
+
+    def remembers(self, track_id: int) -> bool:
+        """Whether an object keeps its number although it may not be seen in this frame."""
+        return self._follower is not None and self._follower.knows(track_id)
+
+    @cached_property
+    def sampled(self) -> Sampling:
+        """Makes of what has the picture's size what has the size of the label images."""
+        return Sampling(self.maps.size, self._settings.label_scale)
+
+    @cached_property
+    def points(self) -> np.ndarray:
+        """(h, w, 3) float32 metres in the camera's optical frame, in the size of the label images; NaN where unknown."""
+        camera, depth = self.surroundings
+        if camera is None or depth is None:
+            return np.full((*self.sampled(self.maps.labels).shape, 3), np.nan, np.float32)
+        return to_points(self.sampled(camera.rays), self.sampled(depth))
+
+    @property
+    def left_out(self) -> list[FoundObject]:
+        """The objects of the prompts that ~/scene_cloud leaves out."""
+        names = [name for name in self._settings.scene_without if name]
+        return [one for one in self.objects if not names or one.prompt in names]
 
 
 def _transform(target: TargetFrame, header: Header, reports: Reports) -> Transform | None:

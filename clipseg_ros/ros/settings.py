@@ -141,6 +141,12 @@ class Settings:
         "What stands for an object: the centroid of its visible surface, or the interior point, which "
         "lies on it even where it is a ring.",
         live=True, words=POINTS)
+    label_scale: float = parameter(1.0,
+        "Size of ~/label_mask, ~/confidence and ~/points, whose pixels belong together, and of ~/scene_cloud, as a share "
+        "of the image's.",
+        live=True, range=(0.01, 1.0))
+    scene_without: tuple[str, ...] = parameter([""],
+        "Prompts whose objects are left out of ~/scene_cloud; empty: those of all prompts.", live=True)
     target_frame: str = parameter("", "Frame of the poses. Empty: that of the image. Another one needs tf2_ros.")
     tf_timeout: float = parameter(0.1,
         "How long a transform at the image's stamp is waited for, in seconds.",

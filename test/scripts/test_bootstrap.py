@@ -17,9 +17,9 @@ def bootstrap(monkeypatch, tmp_path):
     spec = importlib.util.spec_from_file_location("bootstrap", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    for folder in ("msg", "srv", "clipseg_ros", "config", "launch", "scripts", "requirements"):
+    for folder in ("action", "msg", "srv", "clipseg_ros", "config", "launch", "scripts", "requirements"):
         (tmp_path / "tree" / folder).mkdir(parents=True)
-    for name in ("CMakeLists.txt", "package.xml", "msg/A.msg", "srv/B.srv", "clipseg_ros/a.py",
+    for name in ("CMakeLists.txt", "package.xml", "msg/A.msg", "srv/B.srv", "action/C.action", "clipseg_ros/a.py",
                  "requirements/lock.txt"):
         (tmp_path / "tree" / name).write_text(name)
     monkeypatch.setattr(module, "ROOT", tmp_path / "tree")
@@ -43,6 +43,7 @@ def fake_python(path: Path, *, version: str, headers: bool = True, venv: bool = 
 @pytest.mark.parametrize("changed, rebuilt, reinstalled", [
     ("msg/A.msg", True, False),
     ("srv/B.srv", True, False),
+    ("action/C.action", True, False),
     ("CMakeLists.txt", True, False),
     ("clipseg_ros/new.py", True, False),
     ("clipseg_ros/a.py", False, False),

@@ -11,7 +11,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from clipseg_ros.msg import SegmentedObject, SegmentedObjectArray
 from clipseg_ros.perception.overlay import COLOURS
-from clipseg_ros.ros.outputs.poses import pose_header, to_transform
+from clipseg_ros.ros.outputs.poses import UP_IN_CAMERA, pose_header, to_transform, up_of
 
 THINNEST = 0.01
 """Metres that a box measures at least along each axis; flat things could not be seen otherwise."""
@@ -29,9 +29,6 @@ _LINE_WIDTH = 0.05
 """Of an axis, as a share of its length."""
 _WHITE = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
 _AXIS_COLOURS = [ColorRGBA(r=1.0, a=1.0), ColorRGBA(g=1.0, a=1.0), ColorRGBA(b=1.0, a=1.0)]
-_UP_IN_CAMERA = np.array([0.0, -1.0, 0.0])
-_UP_ELSEWHERE = np.array([0.0, 0.0, 1.0])
-"""REP 103: z is up in all frames but the optical ones of cameras, where y is down."""
 
 
 def to_markers(array: SegmentedObjectArray) -> MarkerArray:
@@ -43,7 +40,7 @@ def to_markers(array: SegmentedObjectArray) -> MarkerArray:
     arrows have the prompt's colour in the overlay. An object's markers have its place in the array for an id.
     """
     header = pose_header(array)
-    up = _UP_IN_CAMERA if array.pose_frame_id == array.header.frame_id else _UP_ELSEWHERE
+    up = up_of(array)
     markers = [Marker(header=header, action=Marker.DELETEALL)]
     for index, one in enumerate(array.objects):
         if one.has_pose:
@@ -71,7 +68,7 @@ def _in_direction(one: SegmentedObject, index: int, header: Header) -> list[Mark
     arrow = Marker(header=header, ns="bearing", id=index, type=Marker.ARROW, points=[Point(), _point(tip)],
                    scale=_ARROW, color=_colour(one, 1.0))
     height = LABEL_HEIGHTS[0]
-    return [arrow, _label(one, index, header, tip + height * _UP_IN_CAMERA, height)]
+    return [arrow, _label(one, index, header, tip + height * UP_IN_CAMERA, height)]
 
 
 def _axes(index: int, header: Header, pose: Pose, length: float) -> Marker:

@@ -2,13 +2,19 @@
 """The objects' poses, for programs that want only standard messages."""
 from __future__ import annotations
 
-from geometry_msgs.msg import Pose, PoseArray, PoseStamped, PoseWithCovariance
+import numpy as np
+from geometry_msgs.msg import Point, Pose, PoseArray, PoseStamped, PoseWithCovariance, Quaternion
 from std_msgs.msg import Header
 
 from clipseg_ros.messages import objects
 from clipseg_ros.msg import SegmentedObjectArray
+from clipseg_ros.perception.approach import approach
 from clipseg_ros.perception.transforms import Transform
 from clipseg_ros.ros.outputs.types import TYPES
+
+UP_IN_CAMERA = np.array([0.0, -1.0, 0.0])
+UP_ELSEWHERE = np.array([0.0, 0.0, 1.0])
+"""REP 103: z is up in all frames but the optical ones of cameras, where y is down."""
 
 
 def pose_header(array: SegmentedObjectArray) -> Header:
@@ -25,6 +31,27 @@ def to_transform(pose: Pose) -> Transform:
     """From an object's own axes to the frame of its pose. ValueError for one that is not finite."""
     at, turn = pose.position, pose.orientation
     return Transform.from_quaternion((at.x, at.y, at.z), (turn.x, turn.y, turn.z, turn.w))
+
+
+def from_transform(transform: Transform) -> Pose:
+    """The pose of what has its own axes as the transform's source."""
+    return Pose(position=Point(**dict(zip("xyz", transform.translation.tolist()))),
+                orientation=Quaternion(**dict(zip("xyzw", transform.rotation.tolist()))))
+
+
+def up_of(array: SegmentedObjectArray) -> np.ndarray:
+    """(3,) float64 unit vector that points up in the frame of the poses, as far as names tell."""
+    return UP_IN_CAMERA if array.pose_frame_id == array.header.frame_id else UP_ELSEWHERE
+
+
+def approaches(array: SegmentedObjectArray, viewpoint: np.ndarray, *, standoff: float) -> list[Pose]:
+    """For each object the pose `standoff` metres before it; NaN for one without a pose.
+
+    viewpoint, standoff : as `perception.approach` has them, in the frame of the poses
+    """
+    return [from_transform(approach(to_transform(one.pose.pose).translation, viewpoint, up_of(array),
+                                    standoff=standoff)) if one.has_pose else unknown_pose().pose
+            for one in array.objects]
 
 
 def to_pose_array(array: SegmentedObjectArray) -> PoseArray:

@@ -2,7 +2,7 @@
 """The table of outputs: a row is a topic, its type and how its message is made. Nobody listens, nothing is made."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from geometry_msgs.msg import PoseArray, PoseStamped
@@ -13,42 +13,59 @@ from sensor_msgs.msg import Image, PointCloud2
 from visualization_msgs.msg import MarkerArray
 
 from clipseg_ros.msg import SegmentedObjectArray
-from clipseg_ros.ros.outputs import detections
+from clipseg_ros.ros.outputs import collision, detections, label_info
 from clipseg_ros.ros.outputs.clouds import to_cloud
+from clipseg_ros.ros.outputs.colour_clouds import points_cloud, scene_cloud
 from clipseg_ros.ros.outputs.images import fill_image
+from clipseg_ros.ros.outputs.label_info import LabelInfoPublisher
+from clipseg_ros.ros.outputs.labels import confidence, instances, label_mask, object_mask
 from clipseg_ros.ros.outputs.markers import to_markers
 from clipseg_ros.ros.outputs.poses import to_pose, to_pose_array
+from clipseg_ros.ros.prompts.store import ActivePrompts
 from clipseg_ros.ros.seen import Seen
 
 
 class Output(NamedTuple):
-    """message_type; make: from a frame to the message, or None for nothing to publish; with an `encoding`, to the
-    pixels of an image.
+    """message_type; make: from a frame to the message, to a list of messages, or None for nothing to publish; to the
+    pixels of an image where `encodings` say what their type stands for; `keeps`: make is a class, and each camera has
+    an instance of it that is called, since it goes by earlier frames.
     """
 
     message_type: type
-    make: Callable[[Seen], Any]
-    encoding: str = ""
+    make: Callable[..., Any]
+    encodings: Mapping[str, str] = {}
+    keeps: bool = False
+
+
+MONO = {"uint8": "mono8"}
 
 
 OUTPUTS = {
     # The largest is there already and goes first: it travels while the others are made.
-    "probability": Output(Image, lambda seen: seen.probability, "32FC1"),
-    "mask": Output(Image, lambda seen: seen.maps.mask, "mono8"),
-    "label": Output(Image, lambda seen: seen.maps.labels, "mono8"),
-    "overlay": Output(Image, lambda seen: seen.overlay, "rgb8"),
+    "probability": Output(Image, lambda seen: seen.probability, {"float32": "32FC1"}),
+    "mask": Output(Image, lambda seen: seen.maps.mask, MONO),
+    "label": Output(Image, lambda seen: seen.maps.labels, MONO),
+    "label_mask": Output(Image, label_mask, MONO),
+    "confidence": Output(Image, confidence, MONO),
+    "instances": Output(Image, instances, {"uint16": "16UC1", "int32": "32SC1"}),
+    "object_mask": Output(Image, object_mask, MONO),
+    "overlay": Output(Image, lambda seen: seen.overlay, {"uint8": "rgb8"}),
     "objects": Output(SegmentedObjectArray, lambda seen: seen.array),
     "poses": Output(PoseArray, lambda seen: to_pose_array(seen.array)),
     "pose": Output(PoseStamped, lambda seen: to_pose(seen.array)),
     "markers": Output(MarkerArray, lambda seen: to_markers(seen.array)),
     "cloud": Output(PointCloud2, lambda seen: to_cloud(
         [one.location.points for one in seen.objects], [one.prompt_index for one in seen.objects], seen.header)),
+    "points": Output(PointCloud2, points_cloud),
+    "scene_cloud": Output(PointCloud2, scene_cloud),
 }
 """By the topic's name, in the order in which they are published."""
 
 if detections.available():
     OUTPUTS["detections"] = Output(detections.Detection2DArray, lambda seen: detections.to_detections_2d(seen.array))
     OUTPUTS["detections_3d"] = Output(detections.Detection3DArray, lambda seen: detections.to_detections_3d(seen.array))
+if collision.available():
+    OUTPUTS["collision_objects"] = Output(collision.CollisionObject, collision.CollisionObjects, keeps=True)
 
 
 class Outputs:
@@ -68,8 +85,10 @@ class Outputs:
                 output.message_type, f"~/{prefix}{name}", qos,
                 qos_overriding_options=QoSOverridingOptions.with_default_policies())
             for name, output in OUTPUTS.items()}
+        self._labels = LabelInfoPublisher(node, f"~/{prefix}label_info") if label_info.available() else None
+        self._makers = {name: output.make() if output.keeps else output.make for name, output in OUTPUTS.items()}
         # Kept, since new memory for each picture takes the processor longer than filling it.
-        self._images = {name: Image() for name, output in OUTPUTS.items() if output.encoding}
+        self._images = {name: Image() for name, output in OUTPUTS.items() if output.encodings}
 
     @property
     def wanted(self) -> bool:
@@ -82,15 +101,26 @@ class Outputs:
 
     def publish(self, seen: Seen) -> None:
         """Publish what is listened to, with the picture's stamp."""
+        self.announce(seen.active)
         for name, output in OUTPUTS.items():
             if self.wants(name):
-                message = output.make(seen)
-                if output.encoding:
-                    message = fill_image(self._images[name], message, output.encoding, seen.header)
-                if message is not None:
-                    self._publishers[name].publish(message)
+                made = self._makers[name](seen)
+                if output.encodings:
+                    made = fill_image(self._images[name], made, output.encodings[made.dtype.name], seen.header)
+                for message in made if isinstance(made, list) else [made]:
+                    if message is not None:
+                        self._publishers[name].publish(message)
+            elif output.keeps:
+                self._makers[name] = output.make()  # who listens later must hear all of it
+
+    def announce(self, active: ActivePrompts) -> None:
+        """Say what the labels of the coming label images mean, where that is another thing than before."""
+        if self._labels is not None:
+            self._labels.publish(active)
 
     def destroy(self) -> None:
         """Remove the publishers."""
         for publisher in self._publishers.values():
             self._node.destroy_lifecycle_publisher(publisher)
+        if self._labels is not None:
+            self._labels.destroy()

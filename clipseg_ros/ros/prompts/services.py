@@ -12,19 +12,21 @@ from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo, Image
 
 from clipseg_ros.clipseg import Prompt
-from clipseg_ros.clipseg.written import check_threshold, parse_given
+from clipseg_ros.clipseg.written import check_threshold
 from clipseg_ros.messages.calibration import Calibration
 from clipseg_ros.messages.depth import depth_of
 from clipseg_ros.messages.images import alpha_to_mask, image_to_mask
+from clipseg_ros.perception.pick import Pick
 from clipseg_ros.ros.inputs.frame import Frame, Space
 from clipseg_ros.ros.inputs.images import image_to_rgb
+from clipseg_ros.ros.outputs.colour_clouds import object_clouds
 from clipseg_ros.ros.outputs.images import to_image
 from clipseg_ros.ros.parameters import Parameters
 from clipseg_ros.ros.pipeline import Pipeline
 from clipseg_ros.ros.prompts.store import ActivePrompts, PromptStore
 from clipseg_ros.ros.settings import Settings
 from clipseg_ros.ros.worker import Worker
-from clipseg_ros.srv import Segment, SetVisualPrompt
+from clipseg_ros.srv import Segment, Select, SetVisualPrompt
 
 _OWN_IMAGES = "~/segment"
 """Whose features the network caches for images that come with a request; no camera can be called so."""
@@ -57,6 +59,7 @@ class Services:
         node.create_service(Segment, "~/segment", self._serve_segment, callback_group=ReentrantCallbackGroup(),
                             qos_profile=_MANY)
         node.create_service(SetVisualPrompt, "~/set_visual_prompt", self._serve_visual_prompt)
+        node.create_service(Select, "~/select", self._serve_select)
 
     async def _serve_segment(self, request: Segment.Request, response: Segment.Response) -> Segment.Response:
         started = time.monotonic()
@@ -90,6 +93,25 @@ class Services:
             response.message = f"@{request.name} is a prompt now"
         return response
 
+    def _serve_select(self, request: Select.Request, response: Select.Response) -> Select.Response:
+        try:
+            camera = self._running()[0].camera(request.camera)
+            number, prompt = request.track_id, request.prompt.strip()
+            if number and (camera.follower is None or not camera.follower.knows(number)):
+                raise ValueError(f"there is no object {number} now" if camera.follower else
+                                 "objects have no numbers while tracking is off; choose the best of a prompt")
+            if prompt and not number and prompt not in self._store.active.texts:
+                raise ValueError(f"{prompt[:40]!r} is not looked for; it must be one of "
+                                 f"{', '.join(self._store.active.texts) or 'the prompts, of which there are none'}")
+            camera.pick = Pick(track_id=number, prompt=prompt)
+        except Exception as error:  # whatever a request causes, the node lives on
+            response.message = self._sentence("select", error)
+        else:
+            response.success = True
+            shown = f"object {number}" if number else f"the best of {prompt!r}" if prompt else "the best of the first prompt"
+            response.message = f"~/object_mask shows {shown}"
+        return response
+
     def _sentence(self, service: str, error: Exception) -> str:
         """What went wrong; in the log too where it is the node's fault."""
         if isinstance(error, ValueError):
@@ -116,39 +138,31 @@ class Services:
         return Segment.Response(
             message="; ".join(notes), header=seen.header, pose_frame_id=seen.pose_frame_id,
             prompts=list(active.texts), scores=seen.scores, objects=seen.array.objects,
-            masks=[to_image(mask, "mono8", seen.header) for mask in seen.maps.masks] if seen.with_masks else [])
+            masks=[to_image(mask, "mono8", seen.header) for mask in seen.maps.masks] if seen.with_masks else [],
+            clouds=object_clouds(seen) if request.with_clouds else [])
 
     def _prompts(self, request: Segment.Request) -> ActivePrompts:
         """The request's prompts, its visual prompt behind them; the node's own where it has neither."""
         if request.threshold:
             check_threshold(request.threshold)
         threshold = request.threshold or self._store.threshold
-        active = self._store.resolve(parse_given(request.prompts), threshold=threshold)
         visual = visual_prompt(request.visual_prompt, request.visual_prompt_mask)
-        if visual is not None:
-            active = ActivePrompts((*active.texts, visual.label), (*active.prompts, visual),
-                                   (*active.thresholds, threshold))
-        active = active if active.prompts else self._store.active_at(threshold)
-        if not active.prompts:
-            raise ValueError("nothing to look for: the request has no prompt and the node has none either")
-        return active
+        return self._store.asked_for(request.prompts, threshold, visual)
 
     def _frame(self, request: Segment.Request, pipeline: Pipeline) -> tuple[Frame, str, str]:
         """The request's image or the newest one of its camera, whose cache it goes by, and what is to be said of it."""
         settings = self._parameters.settings
         if not is_absent(request.image):
             return _GivenFrame(request, settings), _OWN_IMAGES, ""
-        name = request.camera or next(iter(pipeline.cameras))
-        if name not in pipeline.cameras:
-            raise ValueError(f"there is no camera {name[:40]!r}; this node has {', '.join(pipeline.cameras)}")
-        source = pipeline.cameras[name].input
+        camera = pipeline.camera(request.camera)
+        source = camera.input
         frame, age = source.newest, source.age
         if frame is None:
             raise ValueError(f"no image has arrived on {source.topic} yet; send one with the request or wait")
         if 0 < settings.segment_max_age < age:
             raise ValueError(f"the newest image of {source.topic} arrived {age:.1f} s ago, which is more than "
                              f"segment_max_age ({settings.segment_max_age:g} s); send one with the request or wait")
-        return frame, name, f"the image arrived {age:.1f} s ago" if age > OLD else ""
+        return frame, camera.name, f"the image arrived {age:.1f} s ago" if age > OLD else ""
 
 
 class _GivenFrame(Frame):

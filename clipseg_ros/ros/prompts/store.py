@@ -2,13 +2,13 @@
 """The prompts that the node looks for now, and the named visual prompts."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from clipseg_ros.clipseg import Prompt
-from clipseg_ros.clipseg.written import PromptText, check_name
+from clipseg_ros.clipseg.written import PromptText, check_name, parse_given
 
 if TYPE_CHECKING:
     from clipseg_ros.clipseg import Segmenter
@@ -91,10 +91,25 @@ class PromptStore:
         with self._lock:
             return self._resolve(tuple(prompts), self._threshold if threshold is None else threshold)
 
-    def active_at(self, threshold: float) -> ActivePrompts:
-        """The prompts to look for now, `threshold` being that of those without one of their own."""
-        return self.resolve((prompt for prompt in self._written if prompt.text not in self.missing),
-                            threshold=threshold)
+    def asked_for(self, texts: Sequence[str], threshold: float, visual: Prompt | None = None) -> ActivePrompts:
+        """What a request asks for: its texts, and its picture behind them; what the node looks for where it has neither.
+
+        `threshold` is that of the prompts without one of their own.
+
+        Raises
+        ------
+        ValueError
+            If there is nothing to look for, or as `parse_given` and `resolve`.
+        """
+        asked = self.resolve(parse_given(texts), threshold=threshold)
+        if visual is not None:
+            asked = ActivePrompts((*asked.texts, visual.label), (*asked.prompts, visual), (*asked.thresholds, threshold))
+        if not asked.prompts:
+            asked = self.resolve((prompt for prompt in self._written if prompt.text not in self.missing),
+                                 threshold=threshold)
+        if not asked.prompts:
+            raise ValueError("nothing to look for: the request has no prompt and the node has none either")
+        return asked
 
     def set_visual(self, name: str, prompt: Prompt) -> bool:
         """Let `@name` stand for `prompt` from now on; return whether it was waited for.

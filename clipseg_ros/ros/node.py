@@ -157,7 +157,8 @@ class ClipsegNode(LifecycleNode):
             made.pop_all()
         self.get_logger().info(BRIDGE.describe(), once=True)
         if not detections.available():
-            self.get_logger().info("vision_msgs is not installed, so there are no ~/detections", once=True)
+            self.get_logger().info("vision_msgs is not installed, so there are no ~/detections and no ~/label_info",
+                                   once=True)
 
     def _load(self, settings: Settings) -> Segmenter:
         if "torch" not in sys.modules:

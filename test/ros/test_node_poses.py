@@ -13,9 +13,10 @@ import pytest
 pytest.importorskip("rclpy")
 pytest.importorskip("clipseg_ros.srv")
 from geometry_msgs.msg import PoseArray, PoseStamped  # noqa: E402
-from pictures import message, noise, stamped  # noqa: E402
+from pictures import noise, stamped  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2  # noqa: E402
 from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
+from walls import K, POSITION, info, wall  # noqa: E402
 
 from clipseg_ros.msg import SegmentedObjectArray  # noqa: E402
 from clipseg_ros.srv import Segment  # noqa: E402
@@ -23,20 +24,6 @@ from clipseg_ros.srv import Segment  # noqa: E402
 pytestmark = pytest.mark.ros
 
 EVERYTHING = "everything=0.001"
-K = [50.0, 0.0, 21.5, 0.0, 50.0, 23.5, 0.0, 0.0, 1.0]
-POSITION = (0.4, 0.0, 2.0)
-"""Of the middle of a wall at 2 m, whose pixel is (31.5, 23.5)."""
-
-
-def wall(stamp: int, millimetres: int = 2000, *, shape=(48, 64), frame: str = "camera_optical") -> Image:
-    depth = np.full(shape, millimetres, np.uint16)
-    return stamped(message(depth, "16UC1", width=shape[1], height=shape[0]), stamp, frame=frame)
-
-
-def info(**changes) -> CameraInfo:
-    return CameraInfo(**{"width": 64, "height": 48, "k": K, **changes})
-
-
 def position(one) -> tuple[float, float, float]:
     point = one.pose.pose.position
     return point.x, point.y, point.z

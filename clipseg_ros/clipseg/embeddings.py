@@ -11,6 +11,7 @@ from torch import Tensor
 
 from clipseg_ros.clipseg.backend import input_pixels
 from clipseg_ros.clipseg.model import CLIPSeg
+from clipseg_ros.clipseg.negatives import with_negatives
 from clipseg_ros.clipseg.prompts import Prompt, engineer_visual_prompt
 from clipseg_ros.clipseg.tokenizer import Tokenizer
 
@@ -37,13 +38,14 @@ class Embeddings:
 
     def check(self, prompts: list[Prompt]) -> None:
         """Raise ValueError, with a sentence for people, unless every prompt can be embedded."""
-        for prompt in prompts:
+        for prompt in with_negatives(prompts):
             if prompt.phrases and prompt.key not in self._kept:
                 self._tokenizer(prompt.phrases)
 
     def unknown_words(self, prompt: Prompt) -> tuple[str, ...]:
-        """Words of the prompt's text that the network has never seen: none for the published weights."""
-        return () if prompt.text is None else self._tokenizer.unknown_words(prompt.text)
+        """Words of its and its negatives' texts that the network has never seen: none for the published weights."""
+        texts = [one.text for one in (prompt, *prompt.unlike) if one.text is not None]
+        return tuple(dict.fromkeys(word for text in texts for word in self._tokenizer.unknown_words(text)))
 
     def of(self, prompts: list[Prompt]) -> Tensor:
         """Embeddings (n, D) of the prompts, each computed once."""

@@ -53,8 +53,13 @@ class Prompt:
         Phrasings with one `{}` each for the text, such as `TEMPLATES`; their embeddings are averaged. Empty: the text
         as it is.
 
+    unlike :
+        What is not meant, although it looks like it: texts or Prompts. Where one of them has a higher probability, this
+        prompt's is 0. Each costs a pass of the decoder, as a prompt does.
+
     Raises ValueError for an empty text, one longer than `LONGEST_TEXT`, control characters, a picture or mask of the
-    wrong type or shape, an empty mask, a weight outside [0, 1], or neither text nor picture.
+    wrong type or shape, an empty mask, a weight outside [0, 1], neither text nor picture, or an `unlike` that has one
+    itself.
     """
 
     text: str | None = None
@@ -62,6 +67,7 @@ class Prompt:
     mask: np.ndarray | None = field(default=None, repr=False)
     text_weight: float = 0.5
     templates: tuple[str, ...] = ()
+    unlike: tuple[Prompt, ...] = ()
 
     def __post_init__(self) -> None:
         if self.text is None and self.image is None:
@@ -76,6 +82,7 @@ class Prompt:
             object.__setattr__(self, "mask", _frozen_copy(self.mask != 0))
         object.__setattr__(self, "text_weight", _checked_weight(self.text_weight))
         object.__setattr__(self, "templates", _checked_templates(self.templates))
+        object.__setattr__(self, "unlike", _checked_negatives(self.unlike))
 
     @classmethod
     def of(cls, prompt: str | Prompt) -> Prompt:
@@ -95,12 +102,13 @@ class Prompt:
 
     @property
     def label(self) -> str:
-        """A short name for people."""
-        return "visual prompt" if self.text is None else self.text
+        """A short name for people, such as "mug" or "mug !bowl"."""
+        own = "visual prompt" if self.text is None else self.text
+        return " !".join((own, *(prompt.label for prompt in self.unlike)))
 
     @cached_property
     def key(self) -> tuple:
-        """Hashable identity: equal for prompts that the network cannot tell apart."""
+        """Hashable identity of the embedding: equal for prompts that the network cannot tell apart."""
         if self.image is None:
             return (self.phrases,)
         picture = hashlib.sha256(np.ascontiguousarray(self.image))
@@ -110,10 +118,10 @@ class Prompt:
         return (self.phrases, weight, self.image.shape, self.mask is not None, picture.digest())
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Prompt) and self.key == other.key
+        return isinstance(other, Prompt) and (self.key, set(self.unlike)) == (other.key, set(other.unlike))
 
     def __hash__(self) -> int:
-        return hash(self.key)
+        return hash((self.key, frozenset(self.unlike)))
 
 
 def as_prompts(prompts: str | Prompt | Iterable[str | Prompt]) -> list[Prompt]:
@@ -232,6 +240,14 @@ def _checked_templates(templates: Sequence[str]) -> tuple[str, ...]:
         if not isinstance(template, str) or template.count("{}") != 1:
             raise ValueError(f"the template {template!r} is not a text with one {{}}, such as 'a photo of a {{}}.'")
     return tuple(templates)
+
+
+def _checked_negatives(unlike: str | Prompt | Iterable[str | Prompt]) -> tuple[Prompt, ...]:
+    prompts = tuple(as_prompts(unlike))
+    nested = next((prompt for prompt in prompts if prompt.unlike), None)
+    if nested is not None:
+        raise ValueError(f"what a prompt is unlike has negatives of its own, {nested.label[:60]!r}; it must have none")
+    return prompts
 
 
 def _frozen_copy(array: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from clipseg_ros.clipseg.embeddings import Embeddings, remember
 from clipseg_ros.clipseg.image_check import check_image
 from clipseg_ros.clipseg.logits import LEVELS, first_level, to_levels, to_probabilities
 from clipseg_ros.clipseg.model import CLIPSeg, ImageFeatures
+from clipseg_ros.clipseg.negatives import contrasted, with_negatives
 from clipseg_ros.clipseg.onnx.runtimes import require
 from clipseg_ros.clipseg.prompts import Prompt, as_prompts
 from clipseg_ros.clipseg.setting import Setting, settle
@@ -257,7 +258,7 @@ class Segmenter:
     def logits(
         self, image: np.ndarray | Sequence[np.ndarray], prompts: Prompts, *, camera: str | Sequence[str] = ""
     ) -> np.ndarray:
-        """The network's own output, before the sigmoid and at `input_size`.
+        """The network's own output, before the sigmoid and at `input_size`; minus infinity where a negative is higher.
 
         Takes what `segment` takes. Returns (n_prompts, h, w) float32, for a list of images (B, n_prompts, h, w).
         """
@@ -270,7 +271,7 @@ class Segmenter:
         self._embeddings.check(as_prompts(prompts))
 
     def unknown_words(self, prompt: str | Prompt) -> tuple[str, ...]:
-        """Words of the prompt's text that the network has never seen: none for the published weights."""
+        """Words of the prompt and its negatives that the network has never seen: none for the published weights."""
         return self._embeddings.unknown_words(Prompt.of(prompt))
 
     def unknown_words_note(self, prompts: Prompts) -> str:
@@ -323,11 +324,15 @@ class Segmenter:
     ) -> Tensor:
         """Logits (B, n, h, w) float32 on the device."""
         images, cameras = _as_list(image), _cameras(image, camera)
-        embeddings = self._embeddings.of(prompts)
+        self._embeddings.check(prompts)
         if not prompts or not images:
             return torch.empty((len(images), len(prompts), *self.input_size))
         features = self._backend.encode(images) if cameras is None else self._features(images, cameras)
-        return self._backend.decode(features, embeddings)
+        return self._paint(features, prompts)
+
+    def _paint(self, features: ImageFeatures, prompts: list[Prompt]) -> Tensor:
+        """Logits (B, n, h, w) float32 on the device, of encoded pictures; negatives have done their work."""
+        return contrasted(self._backend.decode(features, self._embeddings.of(with_negatives(prompts))), prompts)
 
     def _features(self, images: list[np.ndarray], cameras: list[str]) -> ImageFeatures:
         """The encoded frames: those that equal their camera's last encoded one from the cache, the rest anew."""

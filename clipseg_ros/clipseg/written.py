@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The prompts that people write: `mug=0.4; something to sit on; @my_cup`."""
+"""The prompts that people write: `mug=0.4; something to sit on; @my_cup; cup !bowl !dinner plate`."""
 from __future__ import annotations
 
 import re
@@ -8,20 +8,25 @@ from dataclasses import dataclass
 
 SEPARATOR = ";"
 MAX_PROMPTS = 64
-"""Prompts of one frame; each costs memory for a probability image."""
+"""Prompts of one frame, their negatives included; each costs memory for a probability image."""
 
 _UNREADABLE = "\ufffd"
 """What rclpy puts where the bytes of a string are no UTF-8."""
 
-_PLAIN = str.maketrans({"；": ";", "＝": "=", **dict.fromkeys("\u200b\u2060\ufeff")})
+_PLAIN = str.maketrans({"；": ";", "＝": "=", "！": "!", **dict.fromkeys("\u200b\u2060\ufeff")})
 """What people's keyboards and editors put in unasked."""
+
+_NEGATIVE = re.compile(r"(?:^|\s+)!\s*")
+"""Behind whitespace; the `!` of a word, "hey! cup", is a letter like others."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True)
 class PromptText:
-    """One prompt as written: a text or `@name`, and its own threshold in (0, 1) or None for the node's."""
+    """One prompt as written: a text or `@name`, maybe with what it is not, ` !text` or ` !@name` each, and its own
+    threshold in (0, 1) or None for the node's.
+    """
 
     text: str
     threshold: float | None = None
@@ -32,23 +37,28 @@ class PromptText:
         return self.text if self.threshold is None else f"{self.text}={self.threshold!r}"
 
     @property
-    def visual_name(self) -> str | None:
-        """The name of the visual prompt that `@name` stands for; None for a text."""
-        return self.text[1:] if self.text.startswith("@") else None
+    def parts(self) -> tuple[str, ...]:
+        """What is meant, then each thing that is not: texts or `@names`."""
+        return tuple(part.strip() for part in _NEGATIVE.split(self.text))
+
+    @property
+    def visual_names(self) -> tuple[str, ...]:
+        """The names of the visual prompts that its `@names` stand for."""
+        return tuple(part[1:] for part in self.parts if part.startswith("@"))
 
 
 def parse_prompts(*lines: str) -> tuple[PromptText, ...]:
     """The prompts of one or more lines, each separated by `;`; a line without any word has none.
 
     One syntax wherever prompts are taken: on the topic, in the parameter, in requests and on the command line.
-    Full-width `；` and `＝` are taken for plain ones, and characters that nobody sees (zero-width spaces, byte-order marks)
-    are left out.
+    Full-width `；`, `＝` and `！` are taken for plain ones, and characters that nobody sees (zero-width spaces, byte-order
+    marks) are left out.
 
     Raises
     ------
     ValueError
-        If a threshold is no number between 0 and 1, a prompt has no words, a name has letters that names cannot
-        have, or a prompt is there twice.
+        If a threshold is no number between 0 and 1, a prompt or a negative has no words, a name has letters that names
+        cannot have, a prompt is there twice, or something is meant and not meant, or not meant twice.
     """
     parts = (part for line in lines for part in line.translate(_PLAIN).split(SEPARATOR))
     return as_unique(parse_prompt(part) for part in parts if part.strip())
@@ -62,7 +72,11 @@ def parse_given(texts: Sequence[str]) -> tuple[PromptText, ...]:
 
 
 def parse_prompt(part: str) -> PromptText:
-    """One prompt with an optional `=threshold`. ValueError as `parse_prompts`."""
+    """One prompt with its negatives and an optional `=threshold`. ValueError as `parse_prompts`."""
+    early = next((one for one in _NEGATIVE.split(part)[:-1] if "=" in one and _is_number(one.rpartition("=")[2])), None)
+    if early is not None:
+        raise ValueError(f"the threshold of the prompt {part.strip()[:40]!r} is in front of a negative; write it at "
+                         "the end, as in 'mug !bowl=0.4'")
     text, equals, number = part.rpartition("=")
     if not equals:
         return _checked(part.strip(), None)
@@ -84,8 +98,10 @@ def as_unique(prompts: Iterable[PromptText]) -> tuple[PromptText, ...]:
     twice = next((text for index, text in enumerate(texts) if text in texts[:index]), None)
     if twice is not None:
         raise ValueError(f"the prompt {twice[:40]!r} is there twice; each prompt can be there once")
-    if len(prompts) > MAX_PROMPTS:
-        raise ValueError(f"there are {len(prompts)} prompts; at most {MAX_PROMPTS} can be looked for at once")
+    negatives = {part for prompt in prompts for part in prompt.parts[1:]} - {prompt.parts[0] for prompt in prompts}
+    if len(prompts) + len(negatives) > MAX_PROMPTS:
+        beside = f" and {len(negatives)} negatives" if negatives else ""
+        raise ValueError(f"there are {len(prompts)} prompts{beside}; at most {MAX_PROMPTS} can be looked for at once")
     return prompts
 
 
@@ -107,10 +123,26 @@ def _checked(text: str, threshold: float | None) -> PromptText:
         raise ValueError("a prompt has no words; write something to look for")
     if _UNREADABLE in text:
         raise ValueError(f"the prompt {text[:40]!r} has bytes that are no UTF-8 text; it must be plain UTF-8")
-    prompt = PromptText(text, threshold)
-    if prompt.visual_name is not None:
-        check_name(prompt.visual_name)
+    parts = PromptText(text).parts
+    _check_negatives(text, *parts)
+    prompt = PromptText(" !".join(parts), threshold)
+    for name in prompt.visual_names:
+        check_name(name)
     return prompt
+
+
+def _check_negatives(text: str, meant: str, *unlike: str) -> None:
+    if not meant:
+        raise ValueError(f"the prompt {text[:40]!r} says only what is not meant; write what is meant in front of it, "
+                         "as in 'mug !bowl'")
+    if any(not part or part.startswith("!") for part in unlike):
+        raise ValueError(f"the prompt {text[:40]!r} has a '!' without a word behind it; write what is not meant, as in "
+                         "'mug !bowl', or leave the '!' out")
+    if meant in unlike:
+        raise ValueError(f"the prompt {text[:40]!r} is its own negative; only other things can be")
+    twice = next((part for index, part in enumerate(unlike) if part in unlike[:index]), None)
+    if twice is not None:
+        raise ValueError(f"the prompt {text[:40]!r} has the negative {twice[:40]!r} twice; once is enough")
 
 
 def _is_number(text: str) -> bool:

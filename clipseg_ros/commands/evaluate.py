@@ -75,13 +75,13 @@ def _evaluate(
     """Evaluate with a progress bar; afterwards say which words the network does not know."""
     from tqdm import tqdm
 
-    from clipseg_ros.lab.evaluation.run import evaluate
+    from clipseg_ros.lab.evaluation.run import evaluate, prompt_of
 
     unknown: set[str] = set()
 
     def on_case(case, picture, question, probability) -> None:
         if question.type != "visual":
-            unknown.update(segmenter.unknown_words(question.phrase))
+            unknown.update(segmenter.unknown_words(prompt_of(question)))
         if gallery is not None:
             gallery.offer(case, picture, question, probability)
 

@@ -31,7 +31,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE", help="PNG, JPEG, ... files, "
                         "or folders of them")
     parser.add_argument("-p", "--prompt", action="append", default=[], metavar="TEXT",
-                        help="what to find, also 'text=threshold'; repeatable, or several separated by ';'")
+                        help="what to find, also 'text=threshold' or 'mug !bowl', a mug but no bowl; repeatable, or "
+                        "several separated by ';'")
     parser.add_argument("--visual-prompt", type=Path, metavar="PICTURE", help="an example of what to find")
     parser.add_argument("--visual-mask", type=Path, metavar="PICTURE", help="where it is in the example "
                         "(nonzero; default: what is opaque in a cut-out, else everywhere)")
@@ -250,10 +251,10 @@ def _prompts(args: argparse.Namespace) -> tuple[list[PromptText], list[Prompt]]:
     if damaged is not None:
         raise ValueError(f"the prompt '{readable(damaged)}' is not UTF-8; set the terminal's language to a UTF-8 one")
     written = list(parse_given(args.prompt))
-    stored = next((one.text for one in written if one.visual_name is not None), None)
+    stored = next((name for one in written for name in one.visual_names), None)
     if stored is not None:
-        raise ValueError(f"{stored} names a picture that a node has stored; here --visual-prompt gives one")
-    prompts = [Prompt(one.text) for one in written]
+        raise ValueError(f"@{stored} names a picture that a node has stored; here --visual-prompt gives one")
+    prompts = [Prompt(meant, unlike=unlike) for meant, *unlike in (one.parts for one in written)]
     if args.visual_prompt is not None:
         mask = read_cut_out(args.visual_prompt) if args.visual_mask is None else read_mask(args.visual_mask)
         written.append(PromptText(f"@{readable(args.visual_prompt.stem)}"))

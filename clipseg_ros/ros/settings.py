@@ -121,7 +121,8 @@ class Settings:
         "How far the stamp of a depth image may be from the image's, in seconds.",
         live=True, range=(0.0, 1.0))
     prompts: tuple[str, ...] = parameter([""],
-        "What to look for, each as 'text', 'text=threshold' or '@name', several also in one text, separated by ';'.",
+        "What to look for, each as 'text', 'text=threshold', 'text !negative' or '@name', several also in one text, separated "
+        "by ';'.",
         live=True, check=_check_prompts)
     threshold: float = parameter(0.0,
         "Probability from which a pixel belongs to a prompt without a threshold of its own. 0: that of the weights.",

@@ -36,6 +36,9 @@ GREY = np.rint(np.array(MEAN_COLOUR) * 255).astype(int)
         ({"text": "mug", "text_weight": "much"}, "text_weight is 'much'"),
         ({"text": "mug", "templates": ("a photo",)}, "template 'a photo'"),
         ({"text": "mug", "templates": ("{} {}",)}, "template '{} {}'"),
+        ({"text": "mug", "unlike": ("",)}, "text of the prompt is empty"),
+        ({"text": "mug", "unlike": 3}, "prompts is a int"),
+        ({"text": "mug", "unlike": (Prompt("cup", unlike="bowl"),)}, "negatives of its own, 'cup !bowl'; it must have"),
     ],
 )
 def test_refuses(arguments, sentence):
@@ -83,10 +86,18 @@ def test_equal_when_the_network_sees_the_same():
         [Prompt(image=PICTURE, mask=~MASK)],
         [Prompt("mug", image=PICTURE)],
         [Prompt("mug", image=PICTURE, text_weight=0.2)],
+        [Prompt("mug", unlike="cup"), Prompt("mug", unlike=(Prompt("cup"),))],
+        [Prompt("mug", unlike=("cup", "bowl")), Prompt("mug", unlike=("bowl", "cup"))],
     ]
     for group in groups:
         assert len(set(group)) == 1
     assert len({prompt for group in groups for prompt in group}) == len(groups)
+
+
+def test_negatives_change_the_name_and_not_the_embedding():
+    prompt = Prompt("mug", unlike=("cup", Prompt(image=PICTURE)))
+    assert prompt.label == "mug !cup !visual prompt"
+    assert prompt.key == Prompt("mug").key
 
 
 def test_keeps_a_copy():

@@ -418,7 +418,7 @@ def test_refuses_image(segmenter, image, sentence):
     "prompts, sentence",
     [("", "text of the prompt is empty"), (["mug", " "], "empty"), ("a\tb", "control character"),
      ("mug " * 76, "76 tokens; the network's context takes at most 75"), (None, "a str, a Prompt or a sequence"),
-     ([None], "is a NoneType"), ("&nbsp;", "has no words"),
+     ([None], "is a NoneType"), (Prompt("mug", unlike="mug " * 76), "76 tokens"), ("&nbsp;", "has no words"),
      (Prompt("mug " * 70, templates=("a very good and sharp photo of a {}",)), "78 tokens")],
 )
 def test_refuses_prompts_and_goes_on(segmenter, prompts, sentence):
@@ -437,6 +437,8 @@ def test_check_accepts(segmenter):
 def test_unknown_words(segmenter):
     assert segmenter.unknown_words("the Red teapot") == ("teapot",)
     assert segmenter.unknown_words(Prompt(image=picture())) == ()
+    assert segmenter.unknown_words(Prompt("red teapot", unlike=("mug", "big kettle"))) == ("teapot", "big", "kettle")
+    assert "'kettle'" in segmenter.unknown_words_note(["mug", Prompt("mug", unlike="kettle")])
 
 
 @pytest.mark.parametrize(

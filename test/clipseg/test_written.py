@@ -14,11 +14,18 @@ from clipseg_ros.clipseg.written import MAX_PROMPTS, PromptText, check_name, par
     ("a=b=0.5", [("a=b", 0.5)]),
     ("mug＝0.4；\ufeffchair", [("mug", 0.4), ("chair", None)]),
     ("Tasse für Grüße", [("Tasse für Grüße", None)]),
+    ("mug !bowl !dinner plate=0.4", [("mug !bowl !dinner plate", 0.4)]),
+    ("@cup  ! bowl\t!@my_bowl; bowl！", [("@cup !bowl !@my_bowl", None), ("bowl!", None)]),
+    ("hey! mug", [("hey! mug", None)]),
+    ("a=b !c=0.5", [("a=b !c", 0.5)]),
+    ("mug ！bowl", [("mug !bowl", None)]),
     ("", []),
     (" ; ;", []),
 ])
 def test_a_line_of_prompts(line, prompts):
-    assert parse_prompts(line) == tuple(PromptText(*prompt) for prompt in prompts)
+    found = parse_prompts(line)
+    assert found == tuple(PromptText(*prompt) for prompt in prompts)
+    assert parse_prompts(*(prompt.written for prompt in found)) == found
 
 
 @pytest.mark.parametrize(("line", "says"), [
@@ -33,6 +40,19 @@ def test_a_line_of_prompts(line, prompts):
     ("@", "the name '' of the visual prompt"),
     ("@my cup", "the name 'my cup' of the visual prompt"),
     (";".join(f"thing {i}" for i in range(MAX_PROMPTS + 1)), f"at most {MAX_PROMPTS}"),
+    ("mug" + "".join(f" !{i}" for i in range(MAX_PROMPTS)), f"1 prompts and {MAX_PROMPTS} negatives; at most"),
+    ("!bowl", "'!bowl' says only what is not meant; write what is meant in front"),
+    ("mug !", "'mug !' has a '!' without a word behind it"),
+    ("mug !!bowl", "without a word behind it"),
+    ("mug ! !bowl", "without a word behind it"),
+    ("!", "only what is not meant"),
+    ("mug !bowl !mug", "its own negative"),
+    ("mug !bowl !plate ! bowl", "the negative 'bowl' twice"),
+    ("mug !@my bowl", "the name 'my bowl' of the visual prompt"),
+    ("mug=0.4 !bowl", "'mug=0.4 !bowl' is in front of a negative; write it at the end, as in 'mug !bowl=0.4'"),
+    ("mug=0.4 !bowl=0.5", "in front of a negative"),
+    ("mug !bowl=0.4=0.5", "two thresholds"),
+    ("mug !bowl; mug  !bowl=0.3", "'mug !bowl' is there twice"),
 ])
 def test_a_faulty_line_is_refused_with_a_sentence(line, says):
     with pytest.raises(ValueError, match=says):
@@ -45,6 +65,13 @@ def test_names_that_cannot_be_used(name):
         check_name(name)
 
 
-def test_the_name_behind_an_at_sign():
-    assert PromptText("@cup").visual_name == "cup"
-    assert PromptText("cup").visual_name is None
+def test_the_parts_of_a_prompt_and_the_names_among_them():
+    assert PromptText("cup").parts == ("cup",)
+    assert PromptText("cup").visual_names == ()
+    assert PromptText("@cup !bowl !@b").parts == ("@cup", "bowl", "@b")
+    assert PromptText("@cup !bowl !@b").visual_names == ("cup", "b")
+
+
+def test_a_negative_that_is_a_prompt_as_well_or_shared_counts_once():
+    things = [f"thing {i}" for i in range(MAX_PROMPTS - 1)]
+    parse_prompts(*(f"{thing} !{things[0]} !{things[1]} !other" for thing in things[2:]), *things[:2])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from clipseg_ros.cli import main
-from clipseg_ros.clipseg import Segmenter
+from clipseg_ros.clipseg import Prompt, Segmenter
 from clipseg_ros.clipseg.model import SMALL, CLIPSeg
 
 
@@ -84,6 +84,14 @@ def test_npz_holds_what_the_segmenter_returns(folder, network):
         np.testing.assert_allclose(stored["logits"][0], network.logits(image, "red mug")[0], atol=1e-4)
 
 
+def test_negatives(folder, network):
+    assert segment("a.png", "-p", "red mug !cup=0.4; lamp", "--npz", "out.npz") == 0
+    expected = network.segment(cv2.imread("a.png")[:, :, ::-1], [Prompt("red mug", unlike="cup"), "lamp"])
+    with np.load("out.npz") as stored:
+        assert stored["prompts"].tolist() == ["red mug !cup", "lamp"]
+        np.testing.assert_allclose(stored["probabilities"], expected, atol=1e-5)
+
+
 def test_mask_of_the_visual_prompt_matters(folder):
     assert segment("a.png", "--visual-prompt", "b.jpg", "--npz", "whole.npz") == 0
     assert segment("a.png", "--visual-prompt", "b.jpg", "--visual-mask", "mask.png", "--npz", "part.npz") == 0
@@ -111,6 +119,8 @@ def test_several_pictures_into_a_folder(folder):
         (["text.png", "-p", "cup"], "text.png"),
         (["a.png", "-p", ""], "a prompt has no words"),
         (["a.png", "-p", "@cup"], "@cup names a picture that a node has stored"),
+        (["a.png", "-p", "mug !@cup"], "@cup names a picture that a node has stored"),
+        (["a.png", "-p", "mug !"], "has a '!' without a word behind it"),
         (["a.png", "-p", "mug=2"], "the threshold of the prompt 'mug' is 2"),
         (["a.png", "-p", "cup " * 80], "80 tokens"),
         (["a.png", "-p", "cup", "-o", "o.gif"], "must end in .png"),

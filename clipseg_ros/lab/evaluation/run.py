@@ -10,6 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
+from clipseg_ros.clipseg.prompts import Prompt
+from clipseg_ros.clipseg.written import PromptText
 from clipseg_ros.lab.datasets.folder import TYPES
 from clipseg_ros.lab.evaluation.matting import MattingErrors, MattingMeasures, region_errors
 from clipseg_ros.lab.evaluation.pictures import Picture, Question
@@ -165,7 +167,7 @@ def _rows(kind: str) -> tuple[str, ...]:
 
 def _segment(segmenter: SegmenterLike, picture: Picture) -> np.ndarray:
     try:
-        maps = segmenter.segment(picture.image, [_prompt(question) for question in picture.questions])
+        maps = segmenter.segment(picture.image, [prompt_of(question) for question in picture.questions])
     except ValueError as error:
         raise ValueError(f"{picture.name}: {error}") from error
     expected = (len(picture.questions), *picture.image.shape[:2])
@@ -174,12 +176,11 @@ def _segment(segmenter: SegmenterLike, picture: Picture) -> np.ndarray:
     return maps
 
 
-def _prompt(question: Question):
+def prompt_of(question: Question) -> str | Prompt:
+    """What a segmenter is asked; of a phrase such as "mug !bowl" the text with its negatives."""
     if question.type != "visual":
-        return question.phrase
-    # text-only evaluation works without torch
-    from clipseg_ros.clipseg.prompts import Prompt
-
+        parts = PromptText(question.phrase).parts
+        return Prompt(parts[0], unlike=parts[1:]) if len(parts) > 1 and all(parts) else question.phrase
     if question.support is None:
         raise ValueError(f"the visual prompt {question.phrase!r} has no support image")
     return Prompt(image=question.support[0], mask=question.support[1])

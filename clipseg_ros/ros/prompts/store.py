@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ class PromptStore:
     Attributes
     ----------
     active : the prompts to look for now, worked out when they were set
-    missing : those that are waited for, `@names` that nobody has set yet
+    missing : texts of those that wait for an `@name` that nobody has set yet
     """
 
     def __init__(self, threshold: float) -> None:
@@ -76,7 +76,7 @@ class PromptStore:
     def await_names(self, prompts: tuple[PromptText, ...], segmenter: Segmenter) -> None:
         """As `replace`, but an `@name` that is unknown is waited for: `set_visual` makes it a prompt."""
         with self._lock:
-            known = tuple(prompt for prompt in prompts if prompt.visual_name in (None, *self._visual))
+            known = self._known(prompts)
         self.check(known, segmenter)
         self._write(prompts)
 
@@ -105,8 +105,8 @@ class PromptStore:
         if visual is not None:
             asked = ActivePrompts((*asked.texts, visual.label), (*asked.prompts, visual), (*asked.thresholds, threshold))
         if not asked.prompts:
-            asked = self.resolve((prompt for prompt in self._written if prompt.text not in self.missing),
-                                 threshold=threshold)
+            with self._lock:
+                asked = self._resolve(self._known(self._written), threshold)
         if not asked.prompts:
             raise ValueError("nothing to look for: the request has no prompt and the node has none either")
         return asked
@@ -124,7 +124,7 @@ class PromptStore:
             if name not in self._visual and len(self._visual) >= MAX_VISUAL_PROMPTS:
                 raise ValueError(f"there are {MAX_VISUAL_PROMPTS} visual prompts already; give this one the name of "
                                  f"another to replace it: {', '.join(sorted(self._visual))}")
-            awaited = f"@{name}" in self.missing
+            awaited = name not in self._visual and any(name in prompt.visual_names for prompt in self._written)
             self._visual[name] = prompt
             self._settle()
         return awaited
@@ -137,9 +137,13 @@ class PromptStore:
         return changed
 
     def _settle(self) -> None:
-        known = tuple(prompt for prompt in self._written if prompt.visual_name in (None, *self._visual))
+        known = self._known(self._written)
         self.missing = tuple(prompt.text for prompt in self._written if prompt not in known)
         self.active = self._resolve(known, self._threshold)
+
+    def _known(self, prompts: tuple[PromptText, ...]) -> tuple[PromptText, ...]:
+        """Those whose `@names`, of negatives too, stand for something."""
+        return tuple(prompt for prompt in prompts if self._visual.keys() >= set(prompt.visual_names))
 
     def _resolve(self, prompts: tuple[PromptText, ...], threshold: float) -> ActivePrompts:
         return ActivePrompts(
@@ -147,10 +151,13 @@ class PromptStore:
             tuple(threshold if prompt.threshold is None else prompt.threshold for prompt in prompts))
 
     def _prompt(self, prompt: PromptText) -> Prompt:
-        name = prompt.visual_name
-        if name is None:
-            return Prompt.of(prompt.text)
-        if name not in self._visual:
+        meant, *unlike = map(self._part, prompt.parts)
+        return replace(meant, unlike=unlike) if unlike else meant
+
+    def _part(self, part: str) -> Prompt:
+        if not part.startswith("@"):
+            return Prompt(part)
+        if part[1:] not in self._visual:
             known = ", ".join("@" + other for other in sorted(self._visual)) or "none yet"
-            raise ValueError(f"there is no visual prompt {prompt.text}; set_visual_prompt makes one (known: {known})")
-        return self._visual[name]
+            raise ValueError(f"there is no visual prompt {part}; set_visual_prompt makes one (known: {known})")
+        return self._visual[part[1:]]

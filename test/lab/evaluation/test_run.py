@@ -2,10 +2,11 @@
 import numpy as np
 import pytest
 
+from clipseg_ros.clipseg import Prompt
 from clipseg_ros.clipseg.segmenter import Segmenter
 from clipseg_ros.lab.datasets.folder import FolderWriter
 from clipseg_ros.lab.evaluation.pictures import FolderPictures, Picture, Question
-from clipseg_ros.lab.evaluation.run import evaluate, right_object
+from clipseg_ros.lab.evaluation.run import evaluate, prompt_of, right_object
 from clipseg_ros.perception.masks import threshold_mask
 
 # A 2 x 5 picture: a cup (id 1) on the left, a plate (2) in the middle, a fork (3) on the right.
@@ -61,6 +62,11 @@ def test_figures_of_a_picture_worked_by_hand():
     assert result.figures["absent"] == {"prompts": 2, "empty": 0.5, "found_share": pytest.approx(0.2)}
     assert [case.iou for case in result.cases] == [1.0, pytest.approx(2 / 6), 0.0, None, None]
     assert "matting" not in noun
+
+
+def test_a_phrase_may_have_negatives():
+    asked = [Question(phrase, "noun", CUP) for phrase in ("cup !fork", "hey! cup", "cup !")]
+    assert [prompt_of(one) for one in asked] == [Prompt("cup", unlike="fork"), "hey! cup", "cup !"]
 
 
 def test_a_missing_mask_counts_as_absent_whatever_the_type():

@@ -57,6 +57,19 @@ def test_a_name_stands_for_its_picture_and_for_a_later_one(store):
     assert store.active.prompts == (Prompt(image=PICTURE + 1),)
 
 
+def test_negatives_are_resolved_and_their_names_waited_for(store):
+    with pytest.raises(ValueError, match="no visual prompt @bowl"):
+        store.replace(parse_prompts("cup !plate !@bowl"), None)
+    store.await_names(parse_prompts("cup !plate !@bowl=0.3; lamp"), Refuses())
+    assert (store.active.texts, store.missing) == (("lamp",), ("cup !plate !@bowl",))
+    assert store.active_at(0.9).thresholds == (0.9,)
+    assert not store.set_visual("other", Prompt(image=PICTURE))
+    assert store.set_visual("bowl", Prompt(image=PICTURE))
+    assert (store.active.texts, store.missing) == (("cup !plate !@bowl", "lamp"), ())
+    assert store.active.prompts == (Prompt("cup", unlike=("plate", Prompt(image=PICTURE))), Prompt("lamp"))
+    assert store.active.thresholds == (0.3, 0.5)
+
+
 def test_there_is_an_end_to_names_but_not_to_replacing(store):
     prompt = Prompt(image=PICTURE)
     for index in range(MAX_VISUAL_PROMPTS):

@@ -20,10 +20,17 @@ class Backend(Protocol):
     """Runs the two halves of the network that depend on the frame; prompts are embedded in PyTorch."""
 
     def encode(self, images: Sequence[np.ndarray]) -> ImageFeatures:
-        """Encode one or more pictures, (H, W, 3) uint8 RGB of any sizes, into features for `decode` alone."""
+        """Encode one or more pictures, (H, W, 3) uint8 RGB of any sizes, into reduced features for `decode`."""
 
     def decode(self, features: ImageFeatures, embeddings: Tensor) -> Tensor:
         """Return logits (B, P, h, w) float32 of one or more prompts (P, D) in B encoded pictures."""
+
+    def packed(self, features: ImageFeatures) -> Tensor:
+        """The reduced activations of B pictures as one tensor (B, depth, 1 + rows * cols, reduce_dim), deepest first."""
+        return torch.stack(features.activations, dim=1)
+
+    def unpacked(self, reduced: Tensor, grid: tuple[int, int]) -> ImageFeatures:
+        """Features for `decode` of what `packed` returned, in any number format and on any device."""
 
     def prepare(self, pictures: int) -> None:
         """Do now what the first frames of so many cameras would wait for."""
@@ -44,11 +51,15 @@ class TorchBackend(Backend):
 
     def encode(self, images: Sequence[np.ndarray]) -> ImageFeatures:
         """As `Backend`."""
-        return self._model.encode_image(input_pixels(self._model, images, self._size))
+        return self._model.reduce(self._model.encode_image(input_pixels(self._model, images, self._size)))
 
     def decode(self, features: ImageFeatures, embeddings: Tensor) -> Tensor:
         """As `Backend`; the logits are on the network's device."""
-        return self._model.decode(features, embeddings).float()
+        return self._model.paint(features, embeddings).float()
+
+    def unpacked(self, reduced: Tensor, grid: tuple[int, int]) -> ImageFeatures:
+        """As `Backend`."""
+        return ImageFeatures(reduced.to(self._model.decoder.film_mul.weight).unbind(dim=1), grid)
 
 
 def in_turns(decode: Callable[[Tensor], Tensor], embeddings: Tensor, at_once: int) -> Tensor:

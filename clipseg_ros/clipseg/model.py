@@ -194,16 +194,24 @@ class CLIPSeg(nn.Module):
 
         embeddings : (P, embed_dim), the same prompts for all images, or (B, P, embed_dim).
         """
+        return self.paint(self.reduce(features), embeddings)
+
+    def reduce(self, features: ImageFeatures) -> ImageFeatures:
+        """All that `paint` needs of encoded images, whatever the prompt: `reduce_dim` wide, the deepest layer first."""
+        return ImageFeatures(self.decoder.reduce(features.activations), features.grid)
+
+    def paint(self, features: ImageFeatures, embeddings: Tensor) -> Tensor:
+        """Return the logits of `decode` from what `reduce` returned."""
         if embeddings.shape[-2] == 0:
             rows, cols = features.grid
             shape = (features.activations[0].shape[0], 0, rows * self.patch_size, cols * self.patch_size)
             return features.activations[0].new_empty(shape)
         activation = features.activations[0]
         if activation.device.type != "cpu" or torch.is_grad_enabled():
-            return self.decoder(features.activations, features.grid, embeddings)
+            return self.decoder.paint(features.activations, features.grid, embeddings)
         at_once = self.prompts_at_once(features.grid, len(activation), activation.element_size())
         parts = embeddings.split(at_once, dim=-2)
-        return torch.cat([self.decoder(features.activations, features.grid, part) for part in parts], dim=1)
+        return torch.cat([self.decoder.paint(features.activations, features.grid, part) for part in parts], dim=1)
 
     def prompts_at_once(self, grid: tuple[int, int], images: int = 1, bytes_per_number: int = 4) -> int:
         """Number of prompts, at least 1, whose feed-forward activations fit in `HIDDEN_BYTES`."""

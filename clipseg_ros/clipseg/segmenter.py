@@ -15,16 +15,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from clipseg_ros.clipseg.backend import Backend, TorchBackend, pick_side, place
-from clipseg_ros.clipseg.cuda.backend import GpuBackend
+from clipseg_ros.clipseg.backend import pick_side
 from clipseg_ros.clipseg.embeddings import Embeddings, remember
-from clipseg_ros.clipseg.image_check import check_image
+from clipseg_ros.clipseg.fingerprint import fingerprint
+from clipseg_ros.clipseg.given import as_list, cameras_of
 from clipseg_ros.clipseg.logits import LEVELS, first_level, to_levels, to_probabilities
 from clipseg_ros.clipseg.model import CLIPSeg, ImageFeatures
 from clipseg_ros.clipseg.negatives import contrasted, with_negatives
 from clipseg_ros.clipseg.onnx.runtimes import require
+from clipseg_ros.clipseg.opening import open_backend
 from clipseg_ros.clipseg.prompts import Prompt, as_prompts
-from clipseg_ros.clipseg.setting import Setting, settle
+from clipseg_ros.clipseg.setting import settle
 from clipseg_ros.clipseg.tokenizer import Tokenizer
 from clipseg_ros.clipseg.unchanged import UnchangedScene
 from clipseg_ros.perception.camera import Pinhole
@@ -37,6 +38,8 @@ from clipseg_ros.perception.selection import Limits
 Prompts = Union[str, Prompt, Iterable[Union[str, Prompt]]]
 
 FRAMES_KEPT = 8
+HALF_MAX = 65504.0
+"""The largest number of float16."""
 
 _log = logging.getLogger(__name__)
 
@@ -100,8 +103,9 @@ class Segmenter:
         progress: Callable[[str], None] | None = None,
     ) -> None:
         self._setting = settle(backend, device, precision)
+        self._fingerprint = fingerprint(model)
         self._side = pick_side(model, input_size)
-        self._model, self._backend = _prepare(model, self._setting, self._side, progress or _log.info)
+        self._model, self._backend = open_backend(model, self._setting, self._side, progress or _log.info)
         self._unchanged = unchanged
         self._frames_kept = frames_kept
         self._embeddings = Embeddings(self._model, tokenizer or Tokenizer(model.context_length, model.config.token_ids))
@@ -147,6 +151,11 @@ class Segmenter:
         return self._name
 
     @property
+    def fingerprint(self) -> str:
+        """Tells networks apart: `features` are of use to one with the same fingerprint and input size."""
+        return self._fingerprint
+
+    @property
     def trained(self) -> bool:
         """False for freshly initialised weights, whose masks mean nothing."""
         return self._trained
@@ -181,6 +190,12 @@ class Segmenter:
         """(h, w) in pixels to which pictures are squashed, the size of the logits."""
         return (self._side, self._side)
 
+    @property
+    def features_shape(self) -> tuple[int, int, int]:
+        """(depth, 1 + rows * cols, reduce_dim): the shape of `features`."""
+        config, (rows, columns) = self._model.config, self._model.grid(self.input_size)
+        return len(config.extract_layers), 1 + rows * columns, config.reduce_dim
+
     def segment(
         self, image: np.ndarray | Sequence[np.ndarray], prompts: Prompts, *, camera: str | Sequence[str] = ""
     ) -> np.ndarray | list[np.ndarray]:
@@ -201,7 +216,7 @@ class Segmenter:
         Raises ValueError for an image of the wrong shape or type, for another number of names than of images and for
         what `check` refuses.
         """
-        images = _as_list(image)
+        images = as_list(image)
         with self._lock, torch.inference_mode():
             logits = self._decode(image, as_prompts(prompts), camera)
             maps = to_probabilities(logits, [one.shape[:2] for one in images])
@@ -227,6 +242,34 @@ class Segmenter:
                 return [Maps(values, tuple(thresholds)) for values in to_probabilities(logits, sizes)]
             return [Maps(values, tuple(map(first_level, thresholds)), LEVELS)
                     for values in to_levels(logits, sizes, thresholds)]
+
+    def features(self, image: np.ndarray, *, camera: str = "") -> np.ndarray:
+        """All that the decoder needs of a picture, whatever the prompts: for `maps_of`, now or later.
+
+        Takes an image (H, W, 3) uint8 RGB and whose frame it is: a camera's last encoded frame is not encoded again.
+        Returns (depth, 1 + rows * cols, reduce_dim) float16, 186 kB for the published network.
+        """
+        with self._lock, torch.inference_mode():
+            packed = self._backend.packed(self._features(as_list(image), [camera]))
+            return packed[0].clamp(-HALF_MAX, HALF_MAX).half().cpu().numpy()
+
+    def maps_of(self, features: Sequence[np.ndarray], prompts: Prompts, thresholds: Sequence[float], *,
+                sizes: Sequence[tuple[int, int]]) -> list[Maps]:
+        """What `maps` finds in pictures of which `features` were kept, as float32 maps of the `sizes` (H, W).
+
+        Raises ValueError also for features of another shape than this network's.
+        """
+        prompts, shape = as_prompts(prompts), self.features_shape
+        wrong = next((one.shape for one in features if one.shape != shape), None)
+        if wrong is not None:
+            raise ValueError(f"kept features have the shape {wrong}; this network's at this input size have {shape}")
+        self._embeddings.check(prompts)
+        if not len(features):
+            return []
+        with self._lock, torch.inference_mode():
+            kept = self._backend.unpacked(torch.from_numpy(np.stack(features)), self._model.grid(self.input_size))
+            logits = self._paint(kept, prompts)
+            return [Maps(values, tuple(thresholds)) for values in to_probabilities(logits, sizes)]
 
     def find(
         self, image: np.ndarray, prompts: Prompts, *, threshold: float | None = None, depth: np.ndarray | None = None,
@@ -288,7 +331,7 @@ class Segmenter:
         They must not change until then. On a CPU nothing happens, and `images` is not even looked at.
         """
         if self.device.type == "cuda":
-            for image in _as_list(list(images)):
+            for image in as_list(list(images)):
                 self._backend.stage(image)
 
     def warm_up(self, cameras: int = 1) -> None:
@@ -323,7 +366,7 @@ class Segmenter:
         self, image: np.ndarray | Sequence[np.ndarray], prompts: list[Prompt], camera: str | Sequence[str]
     ) -> Tensor:
         """Logits (B, n, h, w) float32 on the device."""
-        images, cameras = _as_list(image), _cameras(image, camera)
+        images, cameras = as_list(image), cameras_of(image, camera)
         self._embeddings.check(prompts)
         if not prompts or not images:
             return torch.empty((len(images), len(prompts), *self.input_size))
@@ -355,42 +398,3 @@ class Segmenter:
         if np.array_equal(last, image):
             return True
         return self._unchanged is not None and self._unchanged.holds(camera, image)
-
-
-def _prepare(
-    model: CLIPSeg, setting: Setting, side: int, progress: Callable[[str], None]
-) -> tuple[CLIPSeg, Backend]:
-    """The network that embeds the prompts, and what runs the rest of it."""
-    if setting.backend == "torch":
-        placed = place(model, setting.device, getattr(torch, setting.precision))
-        if setting.device.type == "cuda":
-            return placed, GpuBackend(placed, (side, side), progress=progress)
-        return placed, TorchBackend(placed, (side, side))
-    from clipseg_ros.clipseg.onnx.cache import Exporter
-
-    placed = place(model, setting.device, torch.float32)
-    exporter = Exporter(model, side=side, backend=setting.backend, precision=setting.precision, progress=progress)
-    return placed, exporter.open_cached()
-
-
-def _as_list(image: np.ndarray | Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The image or images, each checked."""
-    if not isinstance(image, (list, tuple)):
-        check_image(image)
-        return [image]
-    for index, one in enumerate(image):
-        check_image(one, f"image {index} of the list")
-    return list(image)
-
-
-def _cameras(image: np.ndarray | Sequence[np.ndarray], camera: str | Sequence[str]) -> list[str] | None:
-    """The camera of each image; None for a list of images that are not kept."""
-    if not isinstance(image, (list, tuple)):
-        if not isinstance(camera, str):
-            raise ValueError(f"camera is {camera!r}; the camera of one image is one name, a str")
-        return [camera]
-    if camera == "":
-        return None
-    if not isinstance(camera, (list, tuple)) or len(camera) != len(image):
-        raise ValueError(f"camera is {camera!r}; a list of {len(image)} images needs a list of as many names")
-    return list(camera)

@@ -77,6 +77,14 @@ class GpuBackend(Backend):
         return joined([in_turns(lambda some, part=part: self._decode(part, some), embeddings, self._prompts[-1])
                        for part in features.activations[0].split(self._pictures[-1])])
 
+    def packed(self, features: ImageFeatures) -> Tensor:
+        """As `Backend`."""
+        return features.activations[0]
+
+    def unpacked(self, reduced: Tensor, grid: tuple[int, int]) -> ImageFeatures:
+        """As `Backend`."""
+        return ImageFeatures((reduced.to(self._device, self._precision),), grid)
+
     def _squash(self, image: np.ndarray) -> Tensor:
         """(3, h, w) float32 of whole numbers, as `preprocessing.squash`, give or take one where it rounds a half."""
         pixels = self._uploader.upload(image).permute(2, 0, 1).unsqueeze(0).float()

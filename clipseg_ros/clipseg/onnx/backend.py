@@ -49,9 +49,13 @@ class ExportedBackend(Backend):
         return joined([in_turns(lambda some, image=image: self._paint(image, some), embeddings, self._at_once)
                        for image in features.split()])
 
+    def unpacked(self, reduced: Tensor, grid: tuple[int, int]) -> ImageFeatures:
+        """As `Backend`."""
+        return ImageFeatures(reduced.float().unbind(dim=1), grid)
+
     def _paint(self, image: ImageFeatures, embeddings: Tensor) -> Tensor:
         prompts = embeddings.float().contiguous().numpy()
-        return torch.from_numpy(self._decoder([prompts, *(reduced.numpy() for reduced in image.activations)])[0])
+        return torch.from_numpy(self._decoder([prompts, *(reduced.contiguous().numpy() for reduced in image.activations)])[0])
 
     def _encode_one(self, image: np.ndarray) -> ImageFeatures:
         reduced = self._encoder([to_encoder_input(image, self._size)])

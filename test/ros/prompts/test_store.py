@@ -62,7 +62,7 @@ def test_negatives_are_resolved_and_their_names_waited_for(store):
         store.replace(parse_prompts("cup !plate !@bowl"), None)
     store.await_names(parse_prompts("cup !plate !@bowl=0.3; lamp"), Refuses())
     assert (store.active.texts, store.missing) == (("lamp",), ("cup !plate !@bowl",))
-    assert store.active_at(0.9).thresholds == (0.9,)
+    assert store.asked_for([], 0.9).thresholds == (0.9,)
     assert not store.set_visual("other", Prompt(image=PICTURE))
     assert store.set_visual("bowl", Prompt(image=PICTURE))
     assert (store.active.texts, store.missing) == (("cup !plate !@bowl", "lamp"), ())

@@ -6,12 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
 pytest.importorskip("clipseg_ros.srv")
+from geometry_msgs.msg import PoseStamped  # noqa: E402
 from pictures import pixels, stamp  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
@@ -162,3 +166,65 @@ def test_three_seats_are_three_objects_where_they_are(peer, home_node, scenes, f
     away = np.linalg.norm(np.array([[p.x, p.y, p.z] for p in positions])[:, None] - meant, axis=2)
     assert sorted(away.argmin(axis=1)) == [0, 1, 2]
     assert away.min(axis=1).max() < 0.05, away
+
+
+def example(name: str, *arguments: str) -> subprocess.CompletedProcess:
+    """Run one of the examples beside the node."""
+    script = Path(__file__).resolve().parents[2] / "examples" / name
+    return subprocess.run([sys.executable, str(script), *arguments, "--ros-args", "-r", "__ns:=/home"],
+                          capture_output=True, text=True, timeout=120)
+
+
+def test_the_navigation_example_goes_before_the_thing(peer, home_node, film, scenes):
+    film(LIVING_ROOM)
+    look_for(peer, home_node, "something to sit on")
+    with peer.listener(PoseStamped, "/home/goal_pose") as goals:
+        ended = threaded(lambda: example("go_to.py", "something to sit on"))
+        peer.wait(lambda: not ended.is_alive(), "the example to end")
+    assert ended.result.returncode == 0, ended.result.stdout + ended.result.stderr
+    place = goals[-1].pose.position
+    away = np.hypot(place.x, place.z)
+    _, objects = look_for(peer, home_node, "something to sit on")
+    nearest = min(np.hypot(one.pose.pose.position.x - place.x, one.pose.pose.position.z - place.z)
+                  for one in objects.objects if one.has_pose)
+    assert nearest == pytest.approx(0.8, abs=0.1), "0.8 m before one of the seats"
+    assert 0 < away < max(np.hypot(one.pose.pose.position.x, one.pose.pose.position.z) for one in objects.objects)
+    assert "to stand 0.8 m before 'something to sit on'" in ended.result.stdout
+
+
+def test_the_grasp_example_closes_around_the_thing(peer, home_node, film):
+    film(TABLE)
+    _, objects = look_for(peer, home_node, "the red cup")
+    cup = objects.objects[0]
+    with peer.listener(PoseStamped, "/home/grasp/before") as before, \
+            peer.listener(PoseStamped, "/home/grasp/close") as closing:
+        ended = threaded(lambda: example("grasp.py", "the red cup", "0.2"))
+        peer.wait(lambda: not ended.is_alive(), "the example to end")
+    assert ended.result.returncode == 0, ended.result.stdout + ended.result.stderr
+    first, last = (at(one[-1].pose) for one in (before, closing))
+    assert last == pytest.approx(at(cup.pose.pose), abs=0.03)
+    assert np.linalg.norm(first - last) == pytest.approx(0.1, abs=1e-3)
+    assert first @ first < last @ last, "it comes from the camera's side"
+    assert f"{cup.grasp_width:.2f}" in ended.result.stdout
+
+
+def test_a_thing_that_is_too_wide_is_not_grasped(peer, home_node, film):
+    film(TABLE)
+    look_for(peer, home_node, "the red cup")
+    ended = threaded(lambda: example("grasp.py", "the red cup", "0.01"))
+    peer.wait(lambda: not ended.is_alive(), "the example to end")
+    assert ended.result.returncode == 1 and "too wide" in ended.result.stdout
+
+
+def at(pose) -> np.ndarray:
+    return np.array([pose.position.x, pose.position.y, pose.position.z])
+
+
+def threaded(run: Callable[[], object]) -> threading.Thread:
+    """A started thread that runs it; the thread's `result` is what it returned."""
+    def keep() -> None:
+        thread.result = run()
+
+    thread = threading.Thread(target=keep, daemon=True)
+    thread.start()
+    return thread

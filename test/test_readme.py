@@ -43,11 +43,13 @@ def test_parameters_are_those_of_the_node() -> None:
 def test_topics_and_services_are_those_of_the_node() -> None:
     rclpy = pytest.importorskip("rclpy")
     pytest.importorskip("clipseg_ros.srv")
+    from rclpy.action import get_action_server_names_and_types_by_node
     from rclpy.lifecycle import TransitionCallbackReturn
 
     from clipseg_ros.ros.node import ClipsegNode
-    from clipseg_ros.ros.outputs import detections
+    from clipseg_ros.ros.outputs import collision, detections
 
+    installed = {"moveit_msgs": collision.available(), "vision_msgs": detections.available()}
     rclpy.init()
     try:
         node = ClipsegNode(parameter_overrides=[
@@ -58,12 +60,13 @@ def test_topics_and_services_are_those_of_the_node() -> None:
                 ("subscribed", node.get_subscriber_names_and_types_by_node("clipseg", "/")),
                 ("published", node.get_publisher_names_and_types_by_node("clipseg", "/")),
                 ("service", node.get_service_names_and_types_by_node("clipseg", "/")),
+                ("action", get_action_server_names_and_types_by_node(node, "clipseg", "/")),
             ):
-                types = {name: kinds[0].replace("/msg/", "/").replace("/srv/", "/") for name, kinds in found}
+                types = {name: kinds[0].replace("/msg/", "/").replace("/srv/", "/").replace("/action/", "/") for name, kinds in found}
                 for name, cells in table(heading).items():
                     if name in ("image/compressed", "depth/compressedDepth"):
                         continue  # only with the transport compressed
-                    if cells[0].startswith("vision_msgs/") and not detections.available():
+                    if cells[0].split("/")[0] in ("moveit_msgs", "vision_msgs") and not installed[cells[0].split("/")[0]]:
                         continue
                     topic = name.replace("~", "/clipseg") if name.startswith("~") else f"/{name.lstrip('/')}"
                     assert types.get(topic) == cells[0], f"{heading} {topic}"
@@ -74,7 +77,7 @@ def test_topics_and_services_are_those_of_the_node() -> None:
 
 
 def test_names_in_the_text_exist() -> None:
-    for path in re.findall(r"`((?:config|docs|benchmarks|clipseg_ros|launch)/[\w./-]*)`", README):
+    for path in re.findall(r"`((?:config|docs|benchmarks|examples|clipseg_ros|launch)/[\w./-]*)`", README):
         assert (ROOT / path).exists(), path
     for path in re.findall(r"\]\(((?!http)[\w./-]+)\)", README):
         assert (ROOT / path).exists(), path

@@ -26,6 +26,7 @@ ARGUMENTS = {
         "topic of the depth images registered to the images; for compressed ones without /compressedDepth",
         None,
     ),
+    "imu": ("imu", "topic of the camera's accelerometer (sensor_msgs/Imu), for point: top", None),
     "cameras": ("", "names of several cameras, 'front,rear'; each has its own topics, front/image:=TOPIC and so on", None),
     "prompt": ("", "what to look for; several with ';', thresholds with '=': 'mug=0.4; a chair'", None),
     "weights": ("", "weights of the network: demo, published, untrained or a path", None),
@@ -53,7 +54,7 @@ ARGUMENTS = {
 }
 
 
-TOPICS = ("image", "camera_info", "depth")
+TOPICS = ("image", "camera_info", "depth", "imu")
 TEXTS = ("weights", "device", "precision", "backend", "image_transport", "depth_transport", "target_frame")
 
 

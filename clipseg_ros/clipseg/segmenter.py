@@ -273,7 +273,7 @@ class Segmenter:
 
     def find(
         self, image: np.ndarray, prompts: Prompts, *, threshold: float | None = None, depth: np.ndarray | None = None,
-        camera: Pinhole | None = None, limits: Limits = Limits(), point: str = "centroid"
+        camera: Pinhole | None = None, limits: Limits = Limits(), point: str = "centroid", up: np.ndarray | None = None
     ) -> list[FoundObject]:
         """The things that prompts mean, each once: its mask, box and score, and where it is.
 
@@ -285,7 +285,7 @@ class Segmenter:
             touch in the image, and with `camera` they have poses
         camera : that took the image, `Pinhole.from_camera_info(...)`
         limits : what is too small or too much
-        point : as `perception.location.locate`
+        point, up : as `perception.location.locate`
 
         Returns
         -------
@@ -296,7 +296,7 @@ class Segmenter:
         prompts = as_prompts(prompts)
         maps, = self.maps([image], prompts, [self.threshold if threshold is None else threshold] * len(prompts))
         regions = Objects(maps, Patches(image, depth, camera), limits).regions
-        return list(locate_objects(regions, [prompt.label for prompt in prompts], camera, depth, point=point))
+        return list(locate_objects(regions, [prompt.label for prompt in prompts], camera, depth, point=point, up=up))
 
     def logits(
         self, image: np.ndarray | Sequence[np.ndarray], prompts: Prompts, *, camera: str | Sequence[str] = ""

@@ -21,11 +21,13 @@ from clipseg_ros.perception.transforms import Transform
 
 class Space(NamedTuple):
     """camera: that took the picture, None where its calibration is unknown; depth: (H, W) float32 metres in the
-    picture's size, NaN where it was not measured, None without depth.
+    picture's size, NaN where it was not measured, None without depth; up: (3,) unit vector against gravity in the
+    camera's optical frame, None where nobody measures it.
     """
 
     camera: Pinhole | None = None
     depth: np.ndarray | None = None
+    up: np.ndarray | None = None
 
 
 class Choices(Protocol):
@@ -49,8 +51,8 @@ class Findings:
     maps : what the network found of them
     seconds : when the picture was taken
     look_up : returns what is known of camera and depth; asked only where a pixel reaches its prompt's threshold
-    move : returns where poses are moved to, None where that is unknown, so that objects have no pose; no `move` leaves
-        poses in the picture's frame
+    move : returns where poses are moved to, a frame whose z axis points up, None where that is unknown, so that objects
+        have no pose; no `move` leaves poses in the picture's frame
     follower : numbers the objects; None leaves them without
     """
 
@@ -105,12 +107,25 @@ class Findings:
 
     @cached_property
     def located(self) -> tuple[FoundObject, ...]:
-        """Each thing that is meant, with its place, the first prompt's first; not yet numbered."""
+        """Each thing that is meant, with its place, the first prompt's first; not yet numbered.
+
+        With the point "top" things have no pose where nothing says where up is.
+        """
         regions = self._things.regions if self._is_anything_found else [[] for _ in self.texts]
-        found = locate_objects(regions, self.texts, *self.space, point=self._choices.point)
+        (camera, depth, _), point = self.space, self._choices.point
+        if point == "top" and (depth is None or not any(regions) or self._up is None):
+            depth, point = None, "centroid"
+        found = locate_objects(regions, self.texts, camera, depth, point=point, up=self._up if point == "top" else None)
         if self._move is not None and any(one.pose is not None for one in found):
             found = tuple(one.seen_from(self.transform) for one in found)
         return found
+
+    @cached_property
+    def _up(self) -> np.ndarray | None:
+        """(3,) in the picture's frame: the z axis of the frame of the poses, or as measured."""
+        if self._move is None:
+            return self.space.up
+        return None if self.transform is None else self.transform.matrix[2]
 
     @cached_property
     def objects(self) -> tuple[FoundObject, ...]:

@@ -40,14 +40,15 @@ class FoundObject:
 
 
 def locate_objects(regions: Sequence[Sequence[Region]], prompts: Sequence[str], camera: Pinhole | None = None,
-                   depth: np.ndarray | None = None, *, point: str = "centroid") -> tuple[FoundObject, ...]:
+                   depth: np.ndarray | None = None, *, point: str = "centroid",
+                   up: np.ndarray | None = None) -> tuple[FoundObject, ...]:
     """The objects of all prompts, those of the first prompt first, in the order of each prompt's regions.
 
     Parameters
     ----------
     regions : of each prompt
     prompts : their texts
-    camera, depth, point : as `locate`
+    camera, depth, point, up : as `locate`
 
     Raises
     ------
@@ -56,5 +57,5 @@ def locate_objects(regions: Sequence[Sequence[Region]], prompts: Sequence[str], 
     """
     named = [(region, text, index) for index, (text, some) in enumerate(zip(prompts, regions, strict=True))
              for region in some]
-    locations = locate([region for region, _, _ in named], camera, depth, point=point)
+    locations = locate([region for region, _, _ in named], camera, depth, point=point, up=up)
     return tuple(FoundObject(*one, location, location.pose) for one, location in zip(named, locations))

@@ -63,7 +63,7 @@ class Objects:
             mine[cells.patch[thing == one]] = 255
             mask = mine.take(self._patches.labels) & to_mask(inside[prompt])
             region = region_of(*self._in_picture(mask), float(things.score[one]))
-            if region is not None and region.area >= self._limits.min_area:
+            if region is not None and region.area >= self._limits.min_area and not self._limits.too_large(region.area):
                 found[prompt].append(region)
         return found
 

@@ -49,7 +49,8 @@ class Pose:
         return float(min(self.extent[0], self.extent[1]))
 
 
-def estimate_poses(points: np.ndarray, kept: np.ndarray, positions: np.ndarray | None = None) -> list[Pose]:
+def estimate_poses(points: np.ndarray, kept: np.ndarray, positions: np.ndarray | None = None, *,
+                   facing: np.ndarray | None = None) -> list[Pose]:
     """The poses of n surfaces, of each of which points were measured.
 
     Where the points around a position are too few (under 12), in a line, or no flatter than a ball, the normal points
@@ -61,6 +62,8 @@ def estimate_poses(points: np.ndarray, kept: np.ndarray, positions: np.ndarray |
     points : (n, k, 3) float, metres in the camera's optical frame
     kept : (n, k) bool, which of them count; at least one per surface, and those finite
     positions : (n, 3) metres; by default the means of the points
+    facing : (3,) unit vector to whose side normals point rather than to the camera's, and which stands for one that is
+        unknown; all points of a surface decide its normal then, not only those near its position
 
     Raises
     ------
@@ -77,7 +80,7 @@ def estimate_poses(points: np.ndarray, kept: np.ndarray, positions: np.ndarray |
     count = kept.sum(axis=1)
     means, spread = _moments(points, kept)
     positions = means if positions is None else np.asarray(positions, np.float64)
-    normals, tilt = _normals(points, kept, positions)
+    normals, tilt = _normals(points, kept, positions, facing)
     axes, turn = _axes(spread, normals, count)
     extents = _extents((points - positions[:, None]) @ axes, kept)
     covariances = np.zeros((len(points), 6, 6))
@@ -100,11 +103,14 @@ def _moments(points: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return means, offsets.transpose(0, 2, 1) @ offsets / kept.sum(axis=1)[:, None, None]
 
 
-def _normals(points: np.ndarray, kept: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _normals(points: np.ndarray, kept: np.ndarray, positions: np.ndarray,
+             facing: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """(n, 3) unit vectors out of the surfaces at the positions, and (n,) the variances of their angles."""
     distances = np.linalg.norm(positions, axis=1, keepdims=True)
-    to_camera = np.where(distances > 0, -positions / np.maximum(distances, 1e-300), _TO_CAMERA)
-    wanted = np.maximum((kept.sum(axis=1) * _NEAR).astype(int), _FEWEST_FOR_A_NORMAL)
+    outwards = np.where(distances > 0, -positions / np.maximum(distances, 1e-300), _TO_CAMERA)
+    outwards = outwards if facing is None else np.broadcast_to(facing, positions.shape)
+    share = _NEAR if facing is None else 1.0
+    wanted = np.maximum((kept.sum(axis=1) * share).astype(int), _FEWEST_FOR_A_NORMAL)
     offsets = points - positions[:, None]
     away = np.where(kept, np.einsum("nkd,nkd->nk", offsets, offsets), np.inf)
     limit = np.take_along_axis(np.sort(away, axis=1), np.minimum(wanted, away.shape[1])[:, None] - 1, axis=1)
@@ -114,9 +120,9 @@ def _normals(points: np.ndarray, kept: np.ndarray, positions: np.ndarray) -> tup
     variances, directions = np.linalg.eigh(spread)
     known = (count >= _FEWEST_FOR_A_NORMAL) & (variances[:, 1] > _LEAST) & (variances[:, 0] <= _FLAT * variances[:, 1])
     normals = directions[:, :, 0]
-    normals = np.where((normals * to_camera).sum(axis=1, keepdims=True) < 0, -normals, normals)
+    normals = np.where((normals * outwards).sum(axis=1, keepdims=True) < 0, -normals, normals)
     tilt = np.maximum(variances[:, 0], 0.0) / np.maximum(count * variances[:, 1], _LEAST)
-    return np.where(known[:, None], normals, to_camera), np.where(known, tilt, _UNKNOWN_ANGLE)
+    return np.where(known[:, None], normals, outwards), np.where(known, tilt, _UNKNOWN_ANGLE)
 
 
 def _axes(spread: np.ndarray, normals: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -27,6 +27,7 @@ class Limits:
     Attributes
     ----------
     min_area : pixels of the picture that an object must show
+    max_area : pixels of the picture that it may show; 0 for any number
     max_regions : only so many of the best objects of a prompt are given; None means all
     min_size : metres that an object must measure, the side of a square of its visible area; 0 for any, and where depth
         or calibration are unknown
@@ -35,6 +36,11 @@ class Limits:
     min_area: int = 1
     max_regions: int | None = None
     min_size: float = 0.0
+    max_area: int = 0
+
+    def too_large(self, pixels: np.ndarray) -> np.ndarray:
+        """Whether things of so many pixels show more than they may."""
+        return (pixels > self.max_area) & (self.max_area > 0)
 
 
 @dataclass(frozen=True)
@@ -81,9 +87,10 @@ def chosen(things: Things, thresholds: np.ndarray, limits: Limits) -> np.ndarray
     """(k,) int64: the things that are meant, best first within each prompt, of prompts with these thresholds (p,)."""
     needed = np.minimum(PEAK * thresholds, (1 + thresholds) / 2)
     prompt, score = things.prompt, things.score
+    small = ~limits.too_large(things.pixels)
     best = np.zeros(len(thresholds))
-    np.maximum.at(best, prompt, score)
-    fit = (score >= np.maximum(needed, OF_BEST * best)[prompt]) & (things.pixels >= limits.min_area)
+    np.maximum.at(best, prompt[small], score[small])
+    fit = small & (score >= np.maximum(needed, OF_BEST * best)[prompt]) & (things.pixels >= limits.min_area)
     fit &= ~(np.sqrt(things.area) < limits.min_size)
     fit &= _large_enough(things, fit, len(thresholds))
     order = np.flatnonzero(fit)

@@ -10,7 +10,7 @@ from std_msgs.msg import Header
 from clipseg_ros.messages.headers import seconds
 from clipseg_ros.msg import SegmentedObjectArray
 from clipseg_ros.perception.depth import to_points
-from clipseg_ros.perception.findings import Findings
+from clipseg_ros.perception.findings import Findings, Space
 from clipseg_ros.perception.following import Follower
 from clipseg_ros.perception.found import FoundObject
 from clipseg_ros.perception.maps import Maps
@@ -47,7 +47,7 @@ class Seen(Findings):
                  target: TargetFrame | None = None, follower: Follower | None = None,
                  pick: Pick | None = None) -> None:
         super().__init__(frame.rgb, active.texts, maps, choices=settings, seconds=seconds(frame.header),
-                         look_up=lambda: frame.space(settings), follower=follower,
+                         look_up=partial(_space, frame, settings, reports), follower=follower,
                          move=None if target is None else partial(_transform, target, frame.header, reports))
         self.frame = frame
         self.active = active
@@ -88,7 +88,7 @@ class Seen(Findings):
     @cached_property
     def points(self) -> np.ndarray:
         """(h, w, 3) float32 metres in the camera's optical frame, in the size of the label images; NaN where unknown."""
-        camera, depth = self.surroundings
+        camera, depth, _ = self.surroundings
         if camera is None or depth is None:
             return np.full((*self.sampled(self.maps.labels).shape, 3), np.nan, np.float32)
         return to_points(self.sampled(camera.rays), self.sampled(depth))
@@ -98,6 +98,15 @@ class Seen(Findings):
         """The objects of the prompts that ~/scene_cloud leaves out."""
         names = [name for name in self._settings.scene_without if name]
         return [one for one in self.objects if not names or one.prompt in names]
+
+
+def _space(frame: Frame, settings: Settings, reports: Reports) -> Space:
+    """What is known of the frame's space; reported where poses need to know where up is and nothing says so."""
+    space = frame.space(settings)
+    if settings.point == "top" and not settings.target_frame and space.depth is not None and space.up is None:
+        reports.warn("objects have no pose: point is top, but nothing says where up is; set target_frame to a frame "
+                     "whose z axis points up, or remap `imu` to the camera's accelerometer")
+    return space
 
 
 def _transform(target: TargetFrame, header: Header, reports: Reports) -> Transform | None:

@@ -121,13 +121,15 @@ class Settings:
         "How far the stamp of a depth image may be from the image's, in seconds.",
         live=True, range=(0.0, 1.0))
     prompts: tuple[str, ...] = parameter([""],
-        "What to look for, each as 'text', 'text=threshold', 'text !negative' or '@name', several also in one text, separated "
-        "by ';'.",
+        "What to look for, each as 'text', 'text=threshold', 'text !negative' or '@name', several also in one text, "
+        "separated by ';'.",
         live=True, check=_check_prompts)
     threshold: float = parameter(0.0,
         "Probability from which a pixel belongs to a prompt without a threshold of its own. 0: that of the weights.",
         live=True, range=(0.0, 1.0), check=_check_threshold)
     min_area: int = parameter(64, "Smaller regions are no objects, in pixels.", live=True, range=(1, 100_000_000))
+    max_area: int = parameter(0, "Larger regions are no objects, in pixels; 0: none is too large.", live=True,
+        range=(0, 100_000_000))
     max_regions: int = parameter(20, "At most so many objects per prompt, the best.", live=True, range=(1, 256))
     min_size: float = parameter(0.0,
         "Smaller objects are none where there is depth: the side, in metres, of a square of their visible area.",
@@ -139,8 +141,9 @@ class Settings:
         "objects, nothing but the objects.",
         live=True, words=MODES)
     point: str = parameter("centroid",
-        "What stands for an object: the centroid of its visible surface, or the interior point, which "
-        "lies on it even where it is a ring.",
+        "What stands for an object: the centroid of its visible surface; the interior point, which lies on it even "
+        "where it is a ring; or top, the middle of its upper face, for which the target_frame's z axis or the topic "
+        "imu says where up is.",
         live=True, words=POINTS)
     label_scale: float = parameter(1.0,
         "Size of ~/label_mask, ~/confidence and ~/points, whose pixels belong together, and of ~/scene_cloud, as a share "
@@ -201,13 +204,16 @@ class Settings:
     @property
     def limits(self) -> Limits:
         """What is too small or too much for an object."""
-        return Limits(self.min_area, self.max_regions, self.min_size)
+        return Limits(self.min_area, self.max_regions, self.min_size, self.max_area)
 
     def check(self) -> None:
         """Raise ValueError, with a sentence, where values do not go together."""
         if self.min_depth >= self.max_depth:
             raise ValueError(f"min_depth is {self.min_depth:g} m and max_depth {self.max_depth:g} m; the first must be "
                              "the smaller one")
+        if 0 < self.max_area < self.min_area:
+            raise ValueError(f"min_area is {self.min_area} and max_area {self.max_area} pixels; the first must not be "
+                             "the larger one, unless max_area is 0, which is no limit")
         if len(self.max_rates) > max(len(self.cameras), 1):
             raise ValueError(f"max_rates has {len(self.max_rates)} rates for {len(self.cameras)} cameras; give at most "
                              "one each")

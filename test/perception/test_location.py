@@ -83,6 +83,67 @@ def test_a_region_at_the_images_edge_has_an_interior_point():
     assert interior_point(region(mask))[0] == (4.0, 4.0)
 
 
+TILTS = [(30, 0, 0), (30, 25, 0), (45, 45, 0), (60, 25, 20), (75, 10, -30)]
+"""Of the camera downwards, of the thing about the vertical, and of the camera about its axis, in degrees."""
+
+
+def upright(tilt: float, turn: float, roll: float) -> np.ndarray:
+    """(3, 3) axes of a thing that stands upright, its height the second, seen by a camera that looks down."""
+    rolled = Rotation.from_euler("z", roll, degrees=True).as_matrix()
+    return rolled @ turned(pitch=tilt) @ Rotation.from_euler("y", turn, degrees=True).as_matrix()
+
+
+@pytest.mark.parametrize(("tilt", "turn", "roll"), TILTS)
+@pytest.mark.parametrize("noise", [0.0, 0.002])
+def test_the_top_of_a_box_is_the_middle_of_its_upper_face(tilt, turn, roll, noise):
+    axes, size, centre = upright(tilt, turn, roll), (0.2, 0.12, 0.15), np.array([0.1, 0.05, 1.0])
+    up, solid = axes[:, 1], box(centre, axes, size)
+    measured = (solid + np.random.default_rng(0).normal(0, noise, solid.shape)).astype(np.float32)
+    found = locate(region(visible(solid)), CAMERA, measured, point="top", up=up)
+    assert found.pose.position == pytest.approx(centre + up * size[1] / 2, abs=0.005)
+    matrix = Rotation.from_quat(found.pose.orientation).as_matrix()
+    assert np.degrees(np.arccos(min(matrix[:, 2] @ up, 1))) < 2
+    assert found.pose.extent[:2] == pytest.approx((size[0], size[2]), abs=0.02)
+    assert found.pose.grasp_width == pytest.approx(size[2], abs=0.02)
+    assert CAMERA.bearing(*found.pixel) == pytest.approx(found.bearing, abs=1e-4)
+    assert found.bearing == pytest.approx(found.pose.position / np.linalg.norm(found.pose.position))
+    assert ((found.points - found.pose.position) @ up == pytest.approx(0, abs=0.01))
+
+
+def test_the_top_of_something_hollow_is_in_the_middle_of_its_rim():
+    """A box without a lid, of thin walls, as a mug is."""
+    axes, centre, size = upright(50, 30, 0), np.array([0.0, 0.0, 0.8]), (0.08, 0.1, 0.08)
+    up = axes[:, 1]
+    walls = []
+    for side in (axes[:, 0], axes[:, 2]):
+        for sign in (-1, 1):
+            thin = np.where(np.abs(axes.T @ side) > 0.5, 0.006, size)
+            walls.append(box(centre + sign * side * 0.037, axes, thin))
+    bottom = box(centre - up * 0.047, axes, (0.08, 0.006, 0.08))
+    solid = np.fmin.reduce([*walls, bottom])
+    found = locate(region(visible(solid)), CAMERA, solid.astype(np.float32), point="top", up=up)
+    assert found.pose.position == pytest.approx(centre + up * 0.05, abs=0.01)
+    assert Rotation.from_quat(found.pose.orientation).as_matrix()[:, 2] @ up > np.cos(np.radians(10))
+
+
+def test_the_top_of_a_ball_is_its_uppermost_part():
+    up = upright(40, 0, 0)[:, 1]
+    solid = ball((0.0, 0.0, 1.0), 0.1)
+    found = locate(region(visible(solid)), CAMERA, solid.astype(np.float32), point="top", up=up)
+    assert (found.pose.position - (0, 0, 1)) @ up == pytest.approx(0.095, abs=0.006)
+    assert Rotation.from_quat(found.pose.orientation).as_matrix()[:, 2] @ up > np.cos(np.radians(20))
+
+
+def test_top_needs_to_know_where_up_is():
+    blob = region(ring())
+    for up, says in ((None, "it is not said where up is"), ((0, 0, 2), "a vector of length 1"),
+                     ((0, 1), "three numbers"), ((np.nan, 0, 1), "a vector of length 1")):
+        with pytest.raises(ValueError, match=says):
+            locate(blob, CAMERA, point="top", up=up)
+    unmeasured = locate(blob, CAMERA, np.full((480, 640), np.nan, np.float32), point="top", up=(0, -1, 0))
+    assert (unmeasured.pose, unmeasured.pixel) == (None, locate(blob).pixel)
+
+
 @pytest.mark.parametrize("camera", [
     Pinhole(1e-300, 500.0, 319.5, 239.5, (640, 480)),
     Pinhole(500.0, 500.0, 1e300, 239.5, (640, 480)),

@@ -92,7 +92,7 @@ def test_limits_are_kept():
     rgb, depth, masks = room()
     maps, patches = Maps(soft(np.any(masks, axis=0))[None], (0.5,)), Patches(rgb, depth, CAMERA)
     for limits, count in ((Limits(max_regions=2), 2), (Limits(min_area=5000), 2), (Limits(min_size=0.52), 2),
-                          (Limits(min_area=10 ** 6), 0)):
+                          (Limits(min_area=10 ** 6), 0), (Limits(max_area=5000), 1), (Limits(max_area=10 ** 6), 3)):
         assert len(Objects(maps, patches, limits).regions[0]) == count
 
 

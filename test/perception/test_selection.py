@@ -35,11 +35,20 @@ def test_what_is_meant(rows, kept):
     (Limits(min_area=400), [0, 1]),
     (Limits(max_regions=1), [0, 3]),
     (Limits(min_size=0.5), [0, 2, 3]),
+    (Limits(max_area=400), [2, 3]),
+    (Limits(max_area=500), [0, 1, 2, 3]),
+    (Limits(min_area=301, max_area=500), [0, 1]),
     (Limits(max_regions=0), []),
 ])
 def test_limits(limits, kept):
     rows = [(0, 0.99, 500, 1.0), (0, 0.98, 500, 0.16), (0, 0.97, 300, 1.0), (1, 0.9, 300, np.nan)]
     assert chosen(things(*rows), HALF, limits).tolist() == kept
+
+
+def test_what_is_too_large_takes_nothing_from_the_others():
+    rows = [(0, 0.99, 5000, 9.0), (0, 0.7, 300, 0.2)]
+    assert chosen(things(*rows), HALF, Limits()).tolist() == [0]
+    assert chosen(things(*rows), HALF, Limits(max_area=1000)).tolist() == [1]
 
 
 def test_a_high_threshold_can_be_reached():

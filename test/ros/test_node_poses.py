@@ -12,9 +12,11 @@ import pytest
 
 pytest.importorskip("rclpy")
 pytest.importorskip("clipseg_ros.srv")
-from geometry_msgs.msg import PoseArray, PoseStamped  # noqa: E402
+from geometry_msgs.msg import PoseArray, PoseStamped, Vector3  # noqa: E402
 from pictures import noise, stamped  # noqa: E402
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2  # noqa: E402
+from rclpy.qos import qos_profile_sensor_data  # noqa: E402
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, PointCloud2  # noqa: E402
+from std_msgs.msg import Header  # noqa: E402
 from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
 from walls import K, POSITION, info, wall  # noqa: E402
 
@@ -156,6 +158,28 @@ def test_the_service_locates_too(peer, camera):
         refused = peer.call(Segment, "/clipseg/segment", prompts=[EVERYTHING], image=noise(9), **fields)
         assert not refused.success
         assert says in refused.message
+
+
+def test_the_accelerometer_says_where_the_top_is(peer, node, camera):
+    # the camera lies on its side
+    lying = Imu(header=Header(frame_id="camera_accel_optical_frame"), linear_acceleration=Vector3(x=9.8))
+    assert peer.set_parameter("point", "top").successful
+    try:
+        lost = camera.show(90, lambda one: "nothing says where up is; set target_frame" in node.log, "the sentence",
+                           depth=wall(90), info=info())
+        assert not lost.objects[0].has_pose
+        assert lost.objects[0].centroid_u == pytest.approx(31.5)
+        with peer.publisher(Imu, "/imu", qos_profile_sensor_data) as imu:
+            peer.wait(imu.get_subscription_count, "a listener")
+            stream = peer.node.create_timer(0.05, lambda: imu.publish(lying))
+            found = camera.show(91, lambda one: one.has_pose, "a pose", depth=wall(91), info=info())
+            peer.node.destroy_timer(stream)
+    finally:
+        assert peer.set_parameter("point", "centroid").successful
+    one = found.objects[0]
+    assert position(one) == pytest.approx((0.4 + 1.26, 0.0, 2.0), abs=0.06)  # the wall's right edge is its highest
+    assert one.centroid_u == pytest.approx(63, abs=1.5)
+    camera.show(92, lambda one: one.has_pose and position(one)[0] < 0.5, "the centroid", depth=wall(92), info=info())
 
 
 def test_two_cameras_have_poses_of_their_own(peer, start_node):

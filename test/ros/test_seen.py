@@ -127,13 +127,16 @@ class Elsewhere:
 
     frame = "map"
 
-    def __init__(self, known: bool) -> None:
+    def __init__(self, known: bool, turn=(0.0, 0.0, 0.0, 1.0)) -> None:
         self.known = known
+        self.turn = turn
+        self.asked = 0
 
     def lookup(self, header: Header) -> Transform:
+        self.asked += 1
         if not self.known:
             raise ValueError("camera cannot be transformed to map: who knows")
-        return Transform.from_quaternion((0.0, 0.0, 5.0), (0.0, 0.0, 0.0, 1.0))
+        return Transform.from_quaternion((0.0, 0.0, 5.0), self.turn)
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -147,3 +150,30 @@ def test_poses_are_in_the_target_frame_or_not_there(maps, known):
     assert said == ([] if known else ["objects have no pose: camera cannot be transformed to map: who knows"])
     if known:
         assert array.objects[0].pose.pose.position.z == pytest.approx(6.0)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_top_is_along_z_of_the_target_frame(maps, known):
+    """Seen by a camera that looks along x of the map."""
+    said, target = [], Elsewhere(known, turn=(-0.5, 0.5, -0.5, 0.5))
+    settings = replace(SETTINGS, point="top", target_frame="map")
+    tops, centres = (Seen(StillFrame(), ACTIVE, maps[0], settings=replace(settings, point=point), target=target,
+                          reports=SimpleNamespace(warn=said.append)).objects for point in ("top", "centroid"))
+    assert target.asked == 2, "once for each frame"
+    assert len(tops) == len(centres) > 1
+    if not known:
+        assert all(one.pose is None and one.location.bearing is not None for one in tops)
+        assert set(said) == {"objects have no pose: camera cannot be transformed to map: who knows"}
+        return
+    for top, centre in zip(tops, centres):
+        assert top.location.pixel[1] < top.region.roi[1] + 0.35 * top.region.roi[3]
+        assert top.pose.position[2] > centre.pose.position[2]
+        assert top.pose.position[0] == pytest.approx(1.0)
+
+
+def test_without_anything_that_says_where_up_is_tops_have_no_pose(maps):
+    said = []
+    seen = Seen(StillFrame(), ACTIVE, maps[0], settings=replace(SETTINGS, point="top"),
+                reports=SimpleNamespace(warn=said.append))
+    assert seen.objects and all(one.pose is None for one in seen.objects)
+    assert ["nothing says where up is; set target_frame" in one for one in said] == [True]

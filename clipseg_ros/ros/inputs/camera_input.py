@@ -12,6 +12,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from clipseg_ros.messages.calibration import Calibration
 from clipseg_ros.ros.inputs.depth import DepthInput
 from clipseg_ros.ros.inputs.frame import Frame, Space
+from clipseg_ros.ros.inputs.gravity import Gravity
 from clipseg_ros.ros.inputs.subscription import AdaptiveSubscription
 from clipseg_ros.ros.reports import Reports
 from clipseg_ros.ros.settings import Settings
@@ -62,6 +63,10 @@ class CameraInput:
             self._depths = DepthInput(node, prefix=prefix, compressed=settings.depth_transport == "compressed",
                                       reports=reports)
             made.callback(self._depths.destroy)
+            self._gravity = Gravity(node, prefix=prefix, reports=reports)
+            made.callback(self._gravity.destroy)
+            self._needs_up = _needs_up(settings)
+            self._gravity.listen(self._needs_up)
             self._made = made.pop_all()
 
     @property
@@ -86,6 +91,7 @@ class CameraInput:
     def check(self) -> None:
         """Follow the publishers' quality of service and say why no image arrives. Call it now and again."""
         self._published = bool(self._images.check())
+        self._gravity.listen(self._needs_up)
         space = {self._infos.topic: self._infos.check(), self._depths.topic: self._depths.check()}
         silent, self._was_silent = self._was_silent, bool(self.silence)
         if self.silence:
@@ -105,6 +111,8 @@ class CameraInput:
     def space(self, frame: Frame, settings: Settings) -> Space:
         """What is known of the camera and of the depth at the time of the frame; what is faulty is reported."""
         camera = None
+        self._needs_up = _needs_up(settings)  # the worker's thread makes no subscriptions; `check` does
+        up = self._gravity.up(frame.header.frame_id) if self._needs_up else None
         try:
             if self._info is None:
                 if self._depths:
@@ -113,7 +121,7 @@ class CameraInput:
             camera = self._calibration.camera(self._info, frame.size, rectified=settings.rectified)
             depth = self._depths.metres(frame.header, frame.size, settings) if self._depths else None
             self.without_depth += bool(self._depths) and depth is None
-            return Space(camera, depth)
+            return Space(camera, depth, up)
         except ValueError as error:
             self.without_depth += bool(self._depths)
             self._reports.warn(f"{self.topic}: objects have no pose: {error}")
@@ -134,6 +142,11 @@ class CameraInput:
 
     def _on_info(self, message: CameraInfo) -> None:
         self._info = message
+
+
+def _needs_up(settings: Settings) -> bool:
+    """Whether an accelerometer must say where up is."""
+    return settings.point == "top" and not settings.target_frame
 
 
 class _CameraFrame(Frame):

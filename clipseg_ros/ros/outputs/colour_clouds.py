@@ -43,7 +43,7 @@ def scene_cloud(seen: Seen) -> PointCloud2:
 
 def object_clouds(seen: Seen) -> list[PointCloud2]:
     """Of each object all measured points of its pixels, unordered; empty ones without depth or calibration."""
-    camera, depth = seen.space
+    camera, depth, _ = seen.space
     clouds = []
     for one in seen.objects:
         x, y, width, height = one.region.roi

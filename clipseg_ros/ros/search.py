@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from sensor_msgs.msg import Image
+
 from clipseg_ros.action import Find
 from clipseg_ros.perception.following import Follower
 from clipseg_ros.ros.camera import Camera
@@ -76,7 +78,9 @@ class Search:
         if frame.fault:
             return None
         maps, = self._pipeline.look([frame], self._active, cameras=[self._camera.name])
-        return self._pipeline.seen(frame, self._active, maps, follower=self._follower)
+        seen = self._pipeline.seen(frame, self._active, maps, follower=self._follower)
+        seen.with_masks = self._goal.with_masks
+        return seen
 
     def _looked(self, seen: Seen | None) -> None:
         self._looking = seen is not None and self._is_enough(seen)
@@ -97,6 +101,8 @@ class Search:
                 frames=self.frames, message=f"{enough[0].prompt!r} is seen by {self._camera.place}"))
         else:
             best = objects[:1]
+            for one in best:
+                one.mask = Image()
             note = f"{self.frames} frames looked at" + (f", {best[0].prompt!r} at {best[0].score:.2f}" if best else "")
             self._feedback(Find.Feedback(best=best, frames=self.frames, note=note))
         return bool(enough)

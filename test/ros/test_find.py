@@ -65,22 +65,23 @@ def searcher(peer, node):
         yield searcher
 
 
-def test_what_is_seen_is_found_at_once(searcher):
-    status, result = searcher.result(searcher.send(prompts=[EVERYTHING]))
+@pytest.mark.parametrize("with_masks", [True, False])
+def test_what_is_seen_is_found_at_once(searcher, with_masks):
+    status, result = searcher.result(searcher.send(prompts=[EVERYTHING], with_masks=with_masks))
     assert (status, result.found, result.frames) == ("succeeded", True, 1)
     one, = result.objects
-    assert (one.prompt, one.track_id > 0, len(one.mask.data) > 0) == ("everything", True, True)
+    assert (one.prompt, one.track_id > 0, len(one.mask.data) > 0) == ("everything", True, with_masks)
     assert result.header.frame_id == result.pose_frame_id == "camera_optical"
     assert math.isnan(result.approaches[0].position.x), "there is no depth, so no place before it"
     assert "'everything' is seen by /image" in result.message
 
 
 def test_it_must_be_seen_in_as_many_frames_as_asked_for(searcher):
-    status, result = searcher.result(searcher.send(prompts=[EVERYTHING], min_frames=3))
+    status, result = searcher.result(searcher.send(prompts=[EVERYTHING], min_frames=3, with_masks=True))
     assert (status, result.found) == ("succeeded", True)
     assert result.frames >= 3
     assert [one.frames for one in searcher.feedback] == list(range(1, result.frames))
-    assert all("everything" in one.note and one.best[0].prompt == "everything" for one in searcher.feedback)
+    assert all("everything" in one.note and one.best[0].prompt == "everything" and not one.best[0].mask.data for one in searcher.feedback)
 
 
 @pytest.mark.parametrize(("goal", "filming", "says"), [

@@ -20,14 +20,15 @@ MAY_IMPORT = {
     # What a camera sends and what is sent of it: for the node and for recordings, so it knows no middleware.
     "messages": {"perception"},
     "clipseg": {"perception", "recorded"},
-    "ros": {"clipseg", "perception", "messages", *GENERATED},
-    "lab": {"clipseg", "perception", "recorded"},
+    "memory": {"clipseg", "perception"},
+    "ros": {"clipseg", "perception", "messages", "memory", *GENERATED},
+    "lab": {"clipseg", "perception", "memory", "recorded"},
     "demo": {"clipseg", "perception", "messages", "recorded", "lab", "ros", *GENERATED},
-    "commands": {"clipseg", "perception", "recorded", "lab", "ros", *GENERATED},
+    "commands": {"clipseg", "perception", "memory", "recorded", "lab", "ros", *GENERATED},
     "cli": {"commands"},
 }
-NEVER = {"perception": {"torch", "rclpy"}, "messages": {"torch", "rclpy"}, "clipseg": {"rclpy"}, "lab": {"rclpy"},
-         "commands": {"rclpy"}}
+NEVER = {"perception": {"torch", "rclpy"}, "messages": {"torch", "rclpy"}, "clipseg": {"rclpy"},
+         "memory": {"torch", "rclpy"}, "lab": {"rclpy"}, "commands": {"rclpy"}}
 VISITORS = {PACKAGE / "commands" / name for name in ("watch.py", "ask.py")}
 """The commands that talk to a running node; the others do without ROS, and these too until they run."""
 

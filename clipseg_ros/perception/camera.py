@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 import cv2
@@ -102,6 +102,31 @@ class Pinhole:
         A fisheye's may point backwards. NaN where the lens model has no answer.
         """
         return self._directions(np.array([[u, v]], np.float64))[0]
+
+    def project(self, points: np.ndarray) -> np.ndarray:
+        """(n, 2) float64 pixels in which points (n, 3), metres in the optical frame, are seen, also outside the image.
+
+        NaN for points behind the camera and those that the lens does not show.
+        """
+        points = np.asarray(points, np.float64)
+        forward = np.where(points[:, 2:] > 0, points[:, 2:], np.nan)
+        plane = points[:, :2] / forward
+        if self.fisheye:
+            distances, angles = _angles(self.distortion)
+            radius = np.hypot(plane[:, 0], plane[:, 1])
+            seen = np.interp(np.arctan(radius), angles, distances, right=np.nan)
+            plane = plane * (seen / np.where(radius > 0, radius, 1.0))[:, None]
+        elif self.distortion:
+            plane[np.hypot(plane[:, 0], plane[:, 1]) > _farthest(self.distortion)] = np.nan
+            flat = np.column_stack([plane, np.ones(len(plane))])
+            plane = cv2.projectPoints(flat, np.zeros(3), np.zeros(3), np.eye(3), np.array(self.distortion))[0][:, 0]
+        return plane * [self.fx, self.fy] + [self.cx, self.cy]
+
+    def resized(self, size: tuple[int, int]) -> Pinhole:
+        """The camera of the same images in another `size` (width, height)."""
+        across, down = size[0] / self.size[0], size[1] / self.size[1]
+        return replace(self, fx=self.fx * across, fy=self.fy * down, cx=(self.cx + 0.5) * across - 0.5,
+                       cy=(self.cy + 0.5) * down - 0.5, size=size)
 
     def _directions(self, pixels: np.ndarray) -> np.ndarray:
         """(n, 3) float64 unit vectors through (n, 2) float64 pixels; NaN where there is none."""

@@ -50,6 +50,23 @@ class Transform:
         return cls(translation, _unit(rotation))
 
     @classmethod
+    def from_matrix(cls, matrix: Sequence[Sequence[float]] | np.ndarray) -> Transform:
+        """The transform of a homogeneous matrix (4, 4), metres.
+
+        Raises
+        ------
+        ValueError
+            If it is no rigid transform: another shape, numbers that are not finite, or axes that are not of unit length
+            and perpendicular, within 0.001.
+        """
+        matrix = np.array(matrix, np.float64)
+        rigid = matrix.shape == (4, 4) and np.isfinite(matrix).all() and np.linalg.det(matrix[:3, :3]) > 0
+        if not rigid or np.abs(matrix[:3, :3] @ matrix[:3, :3].T - np.eye(3)).max() > 1e-3:
+            raise ValueError(f"the pose is {matrix.tolist()}; it must be a rigid transform, (4, 4) with a rotation and "
+                             "metres")
+        return cls(matrix[:3, 3].copy(), matrices_to_quaternions(matrix[None, :3, :3])[0])
+
+    @classmethod
     def identity(cls) -> Transform:
         """From a frame to itself."""
         return cls(np.zeros(3), np.array([0.0, 0.0, 0.0, 1.0]))

@@ -137,6 +137,39 @@ def _companion(size: float, anchor: float) -> float:
     return float(np.exp(-((np.log(size / anchor) / 0.6) ** 2))) + 0.03
 
 
+def aim(
+    boxes, rng: np.random.Generator, *, azimuth: float, pitch: float, fovy: float, aspect: float, heights, fit
+) -> Viewpoint:
+    """A camera along azimuth and pitch that holds what is shown, more or less tightly.
+
+    boxes : the size (3,) of each thing, and its Placement
+    heights : lowest and highest of the camera; the pitch gives way
+    fit : least and largest share of the distance from which just all of it is seen
+    """
+    points = np.concatenate([_box_corners(size, placement) for size, placement in boxes])
+    target = (points.min(0) + points.max(0)) / 2
+    half = np.array([np.tan(np.radians(fovy / 2)) * aspect, np.tan(np.radians(fovy / 2))])
+    level = np.array([np.sin(azimuth), np.cos(azimuth)])
+    right = np.array([level[1], -level[0], 0.0])
+    for _ in range(6):
+        forward = np.array([*(level * np.cos(pitch)), -np.sin(pitch)])
+        up = np.cross(right, forward)
+        offsets = points - target
+        sideways, upwards = np.abs(offsets @ right) / half[0], np.abs(offsets @ up) / half[1]
+        need = np.maximum(sideways, upwards) - offsets @ forward
+        distance = max(float(need.max()) * rng.uniform(*fit), 0.3)
+        height = target[2] + distance * np.sin(pitch)
+        if heights[0] <= height <= heights[1]:
+            break
+        sine = (np.clip(height, *heights) - target[2]) / distance
+        pitch = float(np.arcsin(np.clip(sine, -0.5, 0.97)))
+    jitter = rng.normal(0, 0.05, 2) * distance * half
+    target = target + right * jitter[0] + up * jitter[1]
+    position = target - forward * distance
+    roll = float(rng.normal(0, 0.025))
+    return Viewpoint(tuple(position.tolist()), tuple(target.tolist()), roll, float(fovy))
+
+
 class _Arrangement:
     """A layout in the making, seen along an azimuth by a camera with an aspect ratio of width to height."""
 
@@ -255,28 +288,9 @@ class _Arrangement:
             x += width + gap
 
     def _aim(self, shown, *, pitch: float, fovy: float, heights, fit) -> Viewpoint:
-        """A camera along azimuth and pitch that holds what is shown, more or less tightly."""
-        points = np.concatenate([_box_corners(self.items[p.item].size, p) for p in shown])
-        target = (points.min(0) + points.max(0)) / 2
-        half = np.array([np.tan(np.radians(fovy / 2)) * self.aspect, np.tan(np.radians(fovy / 2))])
-        right = np.array([self.forward[1], -self.forward[0], 0.0])
-        for _ in range(6):
-            forward = np.array([*(self.forward * np.cos(pitch)), -np.sin(pitch)])
-            up = np.cross(right, forward)
-            offsets = points - target
-            sideways, upwards = np.abs(offsets @ right) / half[0], np.abs(offsets @ up) / half[1]
-            need = np.maximum(sideways, upwards) - offsets @ forward
-            distance = max(float(need.max()) * self.rng.uniform(*fit), 0.3)
-            height = target[2] + distance * np.sin(pitch)
-            if heights[0] <= height <= heights[1]:
-                break
-            sine = (np.clip(height, *heights) - target[2]) / distance
-            pitch = float(np.arcsin(np.clip(sine, -0.5, 0.97)))
-        jitter = self.rng.normal(0, 0.05, 2) * distance * half
-        target = target + right * jitter[0] + up * jitter[1]
-        position = target - forward * distance
-        roll = float(self.rng.normal(0, 0.025))
-        return Viewpoint(tuple(position.tolist()), tuple(target.tolist()), roll, float(fovy))
+        boxes = [(self.items[p.item].size, p) for p in shown]
+        return aim(boxes, self.rng, azimuth=self.azimuth, pitch=pitch, fovy=fovy, aspect=self.aspect, heights=heights,
+                   fit=fit)
 
     def _room(self, view: Viewpoint, back: float) -> tuple[float, float, float, float]:
         """Walls beyond every object and the camera."""

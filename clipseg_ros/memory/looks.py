@@ -11,7 +11,7 @@ from clipseg_ros.memory.keyframe import Keyframe
 
 LOOKED = 0.15
 """Share of a place's points that a keyframe must see, or see through, to have looked at it."""
-_TOLERANCE, _PER_METRE = 0.03, 0.02
+_TOLERANCE, _PER_METRE = 0.02, 0.015
 """Metres, and metres per metre of distance, by which a surface may be off and still be at the place."""
 
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from clipseg_ros.memory.keyframe import Keyframe
-from clipseg_ros.memory.looks import Viewer, looks_at
+from clipseg_ros.memory.looks import Look, Viewer, looks_at
 from clipseg_ros.memory.things import RecalledObject, Sighting, Thing, best_first, join
 from clipseg_ros.perception.found import locate_objects
 from clipseg_ros.perception.maps import Maps
@@ -27,6 +27,8 @@ LIMITS = Limits(min_area=16, max_regions=20)
 """Of objects in the small pictures."""
 FOUND, VIEWS = 0.4, 3
 """Share of the views of its place, and how many of them, in which a thing must have been found; of few views fewer."""
+FOUND_SINCE, VIEWS_SINCE = 0.7, 4
+"""The same since it was found first: that was not there before may be new."""
 LEAST, PEAK = 0.9, 1.6
 """Times the prompt's threshold that a thing's score, and its surest view, must reach."""
 _PIECE = 0.1
@@ -35,6 +37,8 @@ _SHRUNK = 2
 """The maps that are kept for a second look have 1 / this of the small pictures' sides."""
 _NEWEST = 3
 """Of the later views of a place, so many of the newest decide whether a thing is still there."""
+_GOOD, _OTHER = 0.3, 0.2
+"""Share of the best view's weight that a good one has, and of the threshold below which it shows something else."""
 
 
 class Decoder(Protocol):
@@ -119,23 +123,34 @@ class Recall:
         return bool(looks) and float(np.median([look.through for look in looks])) > 0.5
 
     def _score(self, thing: Thing, threshold: float) -> float:
-        """The mean level of its place in all views of it, near ones counting more; 0 for what is none.
+        """The mean level of its place in all views since it is there, near ones counting more; 0 for what is none.
 
         That is what was found in too few of these views, nowhere surely, or in none of the newest.
         """
         looks = list(looks_at(thing.points, self._viewers, thing.best.found.prompt_index))
-        enough = min(VIEWS, max(len(looks) - 1, 1))
+        looks = [look for look in looks if look.through <= 0.5]  # when something was there
+        since = [look for look in looks if look.stamp >= thing.first]
+        if len(thing.frames) >= VIEWS_SINCE and _found(thing, since) >= FOUND_SINCE:
+            looks = since
         surely = max(one.found.region.score for one in thing.sightings) >= min(PEAK * threshold, (1 + threshold) / 2)
-        if not looks or len(thing.frames) < enough or not surely:
+        enough = min(VIEWS, max(len(looks) - 1, 1))
+        if not surely or len(thing.frames) < enough or _found(thing, looks) < FOUND or _is_replaced(thing, looks, threshold):
             return 0.0
-        weights = [look.weight for look in looks]
-        if np.average([look.frame in thing.frames for look in looks], weights=weights) < FOUND:
-            return 0.0
-        later = [look for look in looks if look.stamp > thing.last][:_NEWEST]
-        if len(later) == _NEWEST and max(look.level for look in later) < 0.5 * threshold:
-            return 0.0
-        score = float(np.average([look.level for look in looks], weights=weights))
+        score = float(np.average([look.level for look in looks], weights=[look.weight for look in looks]))
         return score if score >= LEAST * threshold else 0.0
+
+
+def _found(thing: Thing, looks: Sequence[Look]) -> float:
+    """In which share of the views a thing was found, near ones counting more."""
+    total = sum(look.weight for look in looks)
+    return sum(look.weight for look in looks if look.frame in thing.frames) / total if total else 0.0
+
+
+def _is_replaced(thing: Thing, looks: Sequence[Look], threshold: float) -> bool:
+    """Whether the newest good views, since the thing was seen last, show something else in its place."""
+    good = _GOOD * max(look.weight for look in looks)
+    later = [look for look in looks if look.stamp > thing.last and look.weight >= good][:_NEWEST]
+    return len(later) == _NEWEST and max(look.level for look in later) < _OTHER * threshold
 
 
 def _pieces(region: Region) -> list[Region]:

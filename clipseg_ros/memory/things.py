@@ -70,6 +70,11 @@ class Thing:
         return {one.frame.number for one in self.sightings}
 
     @property
+    def first(self) -> float:
+        """When it was seen first."""
+        return min(one.frame.stamp for one in self.sightings)
+
+    @property
     def last(self) -> float:
         """When it was seen last."""
         return max(one.frame.stamp for one in self.sightings)
@@ -201,11 +206,11 @@ class RecalledObject:
     @classmethod
     def of(cls, thing: Thing, score: float) -> RecalledObject:
         """A thing as it is told."""
-        best, stamps = thing.best, [one.frame.stamp for one in thing.sightings]
+        best = thing.best
         seen = best.found.location.bearing
         return cls(best.found.prompt, best.found.prompt_index, score, best.found, best.frame,
                    None if seen is None else best.frame.pose.matrix @ seen, thing.points, len(thing.frames),
-                   min(stamps), max(stamps))
+                   thing.first, thing.last)
 
 
 def best_first(objects: Sequence[RecalledObject]) -> list[RecalledObject]:

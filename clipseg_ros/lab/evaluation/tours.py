@@ -9,16 +9,19 @@ from functools import cached_property
 
 import numpy as np
 
+from clipseg_ros.clipseg import Segmenter
 from clipseg_ros.lab.evaluation.objects import SAME
 from clipseg_ros.lab.scenes.scene import Scene, SceneObject
 from clipseg_ros.lab.scenes.vocabulary import AFFORDANCES, CATEGORIES, CONFUSABLE
-from clipseg_ros.memory import RecalledObject
+from clipseg_ros.memory import Memory, RecalledObject
 from clipseg_ros.perception.camera import Pinhole
 from clipseg_ros.perception.maps import Maps
 from clipseg_ros.perception.regions import Region
 
 Key = tuple[str, tuple[float, float, float]]
 """Names a thing in all frames: its model, and where it stands."""
+AT = 0.12
+"""Metres within which a recalled thing is at a place."""
 
 
 def key_of(thing: SceneObject) -> Key:
@@ -189,3 +192,35 @@ def judge(tour: Tour, question: Question, recalled: Sequence[RecalledObject], fi
     figures.missed += len(wanted - given)
     figures.asked += 1
     figures.first += bool(first)
+
+
+def is_first_directly(tour: Tour, question: Question, segmenter: Segmenter) -> bool:
+    """Whether the best object in the frame that shows a meant thing best is right, without any memory."""
+    scene = tour.scenes[tour.best_view(question)]
+    found = segmenter.find(scene.rgb, question.text, depth=scene.depth, camera=camera_of(scene))
+    wanted = [thing for thing in scene.objects if thing.category in question.categories and thing.nameable]
+    return bool(found) and shown(found[0].region, scene.ids, wanted) is not None
+
+
+def remembered(tour: Tour, network: Segmenter | TrueMasks) -> Memory:
+    """A memory that was on the tour, a frame a second from 0 on."""
+    memory = Memory(network)
+    for stamp, (scene, pose) in enumerate(zip(tour.scenes, tour.poses)):
+        memory.add(scene.rgb, pose=pose, depth=scene.depth, camera=camera_of(scene), stamp=stamp)
+    return memory
+
+
+def answers(memory: Memory, questions: Sequence[Question]) -> list[list[RecalledObject]]:
+    """What is recalled for each question."""
+    found = memory.recall([question.text for question in questions])
+    return [[one for one in found if one.prompt_index == index] for index in range(len(questions))]
+
+
+def is_moved(recalled: Sequence[RecalledObject], before: Sequence[float], after: Sequence[float],
+             others: Sequence[Sequence[float]]) -> tuple[bool, bool]:
+    """Whether a thing is recalled where it is now, and where it was; places (x, y), also those of `others` of its kind."""
+    places = np.array([after, before, *others])
+    positions = [one.found.pose.position[:2] for one in recalled if one.found.pose is not None]
+    apart = np.linalg.norm(np.array(positions).reshape(-1, 1, 2) - places, axis=2)
+    nearest = [int(row.argmin()) for row in apart if row.min() <= AT]
+    return 0 in nearest, 1 in nearest

@@ -2,7 +2,7 @@
 """What the cameras have seen: keyframes that answer prompts, within a budget."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -12,11 +12,12 @@ import numpy as np
 
 from clipseg_ros.clipseg.prompts import Prompt, as_prompts
 from clipseg_ros.memory import file
-from clipseg_ros.memory.keeping import Keeping, Novelty
+from clipseg_ros.memory.keeping import SAME_VIEW, Keeping, Novelty
 from clipseg_ros.memory.keyframe import Keyframe
 from clipseg_ros.memory.recall import Recall
 from clipseg_ros.memory.things import RecalledObject
 from clipseg_ros.perception.camera import Pinhole
+from clipseg_ros.perception.findings import Space
 from clipseg_ros.perception.transforms import Transform
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 SIZE = 500.0
 """Megabytes, by default."""
+LOOK_AGAIN = 1.0
+"""Seconds between two looks at whether something has changed in a view that is known."""
 _SEEN = 0.01
 """Share of a keyframe's pixels with depth that must lie around a point, for it to show what is there."""
 
@@ -52,6 +55,7 @@ class Memory:
         self._segmenter = segmenter
         self._kept = Keeping(int(size * 1e6), novelty)
         self._next = 0
+        self._looked: dict[str, float] = {}
         self._lock = Lock()
 
     def __len__(self) -> int:
@@ -69,11 +73,12 @@ class Memory:
             return list(self._kept.frames.values())
 
     def add(self, image: np.ndarray, *, pose: Transform | np.ndarray, depth: np.ndarray | None = None,
-            camera: Pinhole | None = None, stamp: float, name: str = "") -> Keyframe | None:
+            camera: Pinhole | None = None, stamp: float, name: str = "",
+            look_up: Callable[[], Space] | None = None) -> Keyframe | None:
         """Keep a frame if it shows something new; returns what was kept, or None.
 
         A frame that the segmenter has just encoded for the camera of this name is not encoded again, and one that is
-        not new costs a comparison of poses, or of features where the view is an old one.
+        not new costs a comparison of poses, and once in `LOOK_AGAIN` seconds one of features.
 
         Parameters
         ----------
@@ -83,17 +88,23 @@ class Memory:
         camera : its calibration
         stamp : when the image was taken, in seconds
         name : of the camera; views are compared among frames of one
+        look_up : returns calibration and depth, instead of these, where they cost something; asked only for what is kept
 
         Raises ValueError for images, depths and poses that are none, or do not fit each other.
         """
         pose = pose if isinstance(pose, Transform) else Transform.from_matrix(pose)
         with self._lock:
             distance, known = self._kept.nearest(name, pose)
-        features = self._segmenter.features(image, camera=name) if distance >= 1 or known is None else None
-        if features is None:
-            features = self._segmenter.features(image, camera=name)
-            if not self._kept.is_outdated(known, distance, stamp, features):
+        if known is not None and distance < 1:
+            # What was kept before its depth arrived is kept anew.
+            flat = distance < SAME_VIEW and known.depth is None
+            if flat and look_up is not None:
+                camera, depth, *_ = look_up()
+            if not (flat and depth is not None) and not self._has_changed(image, known, distance, stamp=stamp, name=name):
                 return None
+        features = self._segmenter.features(image, camera=name)
+        if look_up is not None:
+            camera, depth, *_ = look_up()
         frame = Keyframe.of(image, features, number=self._next, camera=name, stamp=stamp, pose=pose, depth=depth,
                             view=camera)
         with self._lock:
@@ -101,17 +112,28 @@ class Memory:
             self._kept.put(frame)
         return frame
 
-    def start(self, prompts: Prompts, *, thresholds: Sequence[float] | None = None) -> Recall:
+    def _has_changed(self, image: np.ndarray, known: Keyframe, distance: float, *, stamp: float, name: str) -> bool:
+        """Whether a view that is known shows something new; looked at now and again."""
+        if 0 <= stamp - self._looked.get(name, -np.inf) < LOOK_AGAIN:
+            return False
+        self._looked[name] = stamp
+        features = self._segmenter.features(image, camera=name)
+        return self._kept.is_outdated(known, distance, stamp, features)
+
+    def start(self, prompts: Prompts, *, thresholds: Sequence[float] | None = None,
+              since: float | None = None) -> Recall:
         """A search for prompts (texts, pictures, blends) that the caller steps through.
 
         thresholds : probability in (0, 1) for each prompt; None for the weights' own
+        since : in seconds; only keyframes that were taken later are searched
 
         Raises ValueError for prompts that cannot be segmented.
         """
         prompts = as_prompts(prompts)
         self._segmenter.check(prompts)
         own = [self._segmenter.threshold] * len(prompts)
-        return Recall(self._segmenter, self.keyframes, prompts, [one.label for one in prompts],
+        frames = [frame for frame in self.keyframes if since is None or frame.stamp > since]
+        return Recall(self._segmenter, frames, prompts, [one.label for one in prompts],
                       own if thresholds is None else thresholds)
 
     def recall(self, prompts: Prompts, *, thresholds: Sequence[float] | None = None,

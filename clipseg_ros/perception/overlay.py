@@ -10,6 +10,7 @@ import numpy as np
 from clipseg_ros.perception.found import FoundObject
 from clipseg_ros.perception.maps import Maps
 from clipseg_ros.perception.masks import NO_PROMPT, to_mask, union_mask
+from clipseg_ros.perception.regions import Region
 
 COLOURS = np.array([(0, 158, 255), (255, 149, 0), (0, 200, 83), (255, 64, 129), (255, 221, 0),
                     (170, 102, 255), (0, 229, 229), (229, 57, 53), (174, 213, 67), (141, 110, 99)], np.uint8)
@@ -51,7 +52,7 @@ def draw_overlay(image: np.ndarray, maps: Maps, names: Sequence[str], *, scores:
         raise ValueError(f"there are {len(maps)} prompts but {len(names)} names; each prompt needs one")
     picture = _tint(image, maps.labels)
     for one in objects:
-        _outline(picture, one)
+        draw_outline(picture, one.region, one.prompt_index)
     for one in objects:
         _tag(picture, one)
     lines = zip(names, maps.scores if scores is None else scores, strict=True)
@@ -59,11 +60,11 @@ def draw_overlay(image: np.ndarray, maps: Maps, names: Sequence[str], *, scores:
     return picture
 
 
-def _outline(picture: np.ndarray, one: FoundObject) -> None:
-    """Draw the object's edge, a bright line within a dark one, in place."""
-    x, y, width, height = one.region.roi
-    contours, _ = cv2.findContours(one.region.mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=(x, y))
-    for colour, thickness in ((_DARK, 3), (_colour(one.prompt_index), 1)):
+def draw_outline(picture: np.ndarray, region: Region, prompt_index: int) -> None:
+    """Draw a region's edge, a line of the prompt's colour within a dark one, in place on (H, W, 3) uint8 RGB."""
+    x, y, width, height = region.roi
+    contours, _ = cv2.findContours(region.mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=(x, y))
+    for colour, thickness in ((_DARK, 3), (_colour(prompt_index), 1)):
         cv2.drawContours(picture, contours, -1, colour, thickness, cv2.LINE_AA)
 
 

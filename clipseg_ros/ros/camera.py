@@ -110,7 +110,7 @@ class Camera:
         def on_frame(frame: Frame) -> None:
             for watch in tuple(self.watchers):
                 watch(frame)
-            if self.outputs.wanted:
+            if self.outputs.wanted or self._settings.memory_size:
                 offer(self.name, frame)
         self.input = CameraInput(self._node, prefix=self._settings.prefixes[self.name], settings=self._settings,
                                  reports=self._reports, on_frame=on_frame)

@@ -9,6 +9,7 @@ from statistics import median
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
+from clipseg_ros.memory import Memory
 from clipseg_ros.ros.camera import Camera
 from clipseg_ros.ros.worker import Counts
 
@@ -26,7 +27,8 @@ class Diagnostics:
         self._published: dict[str, int] = {}
 
     def publish(self, state: str, *, broken: bool = False, warn: bool = False, cameras: Iterable[Camera] = (),
-                counts: Mapping[str, Counts] | None = None, hardware: str = "", gpu_memory: int = 0) -> None:
+                counts: Mapping[str, Counts] | None = None, hardware: str = "", gpu_memory: int = 0,
+                memory: Memory | None = None) -> None:
         """Report.
 
         Parameters
@@ -35,9 +37,12 @@ class Diagnostics:
         counts : of the frames of each camera, by its name
         hardware : where the network runs
         gpu_memory : bytes that the network holds; 0, and nothing is said of it, on a CPU
+        memory : what is remembered; None without a memory
         """
         level = DiagnosticStatus.ERROR if broken else DiagnosticStatus.WARN if warn else DiagnosticStatus.OK
         values = {"GPU memory [MiB]": str(gpu_memory // 2**20)} if gpu_memory else {}
+        if memory is not None:
+            values |= {"keyframes": str(len(memory)), "keyframes [MB]": f"{memory.nbytes / 1e6:.1f}"}
         message = DiagnosticArray(status=[self._status("node", level, state, hardware, values)])
         message.header.stamp = self._node.get_clock().now().to_msg()
         for camera in cameras:

@@ -22,6 +22,7 @@ from clipseg_ros.ros.diagnostics import PERIOD, Diagnostics
 from clipseg_ros.ros.find import FindServer
 from clipseg_ros.ros.inputs.bridge import BRIDGE
 from clipseg_ros.ros.inputs.target_frame import TargetFrame
+from clipseg_ros.ros.memory.services import MemoryServices
 from clipseg_ros.ros.outputs import detections
 from clipseg_ros.ros.parameters import Parameters
 from clipseg_ros.ros.pipeline import Pipeline
@@ -67,7 +68,8 @@ class ClipsegNode(LifecycleNode):
         self._prompts_publisher = self.create_lifecycle_publisher(Prompts, "~/prompts", latched)
         Services(self, store=self._store, parameters=self._configuration, running=self._running,
                  arrived=self._publish_prompts)
-        self._find = FindServer(self, store=self._store, running=self._running)
+        memory = MemoryServices(self, store=self._store, running=self._running)
+        self._find = FindServer(self, store=self._store, running=self._running, recalled=memory.recalled)
         self.create_service(SetBool, "~/enable", self._on_enable)
         # The node's own clock may be a simulated one that stands still.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -189,6 +191,7 @@ class ClipsegNode(LifecycleNode):
             worker = Worker(pipeline.process, on_error=self._on_unforeseen, max_batch=settings.max_batch)
             worker.set_rates(settings.max_rate, settings.rates)
             worker.paused = not self._enabled
+            made.callback(self._save)
             made.callback(self._log_counts, worker)
             for camera in pipeline.cameras.values():
                 made.callback(camera.close)
@@ -206,16 +209,21 @@ class ClipsegNode(LifecycleNode):
                           self.create_timer(CHECK_PERIOD, self._check_publishers, clock=self._steady))
             self._active = made.pop_all()
 
+    def _save(self) -> None:
+        if self._pipeline.keeper is not None:
+            self._pipeline.keeper.save()
+
     def _report(self) -> None:
         """Publish diagnostics, in whatever state the node is."""
         if self._worker is None:
             state = "unconfigured" if self._pipeline is None else "inactive"
             self._diagnostics.publish(self._failure or state, broken=bool(self._failure))
             return
-        segmenter = self._pipeline.segmenter
+        segmenter, keeper = self._pipeline.segmenter, self._pipeline.keeper
         self._diagnostics.publish("active" if self._enabled else "paused by ~/enable", warn=not self._enabled,
                                   cameras=self._pipeline.cameras.values(), counts=self._worker.counts,
-                                  hardware=str(segmenter.device), gpu_memory=segmenter.gpu_memory)
+                                  hardware=str(segmenter.device), gpu_memory=segmenter.gpu_memory,
+                                  memory=None if keeper is None else keeper.memory)
 
     def _warn_of_unknown_parameters(self) -> None:
         given = getattr(self, "_parameter_overrides", {})  # there is no public name for it

@@ -12,8 +12,9 @@ from clipseg_ros.perception.following import Follower
 from clipseg_ros.perception.maps import Maps
 from clipseg_ros.perception.pick import Pick
 from clipseg_ros.ros.camera import Camera
-from clipseg_ros.ros.inputs.frame import Frame
+from clipseg_ros.ros.inputs.frame import Frame, Space
 from clipseg_ros.ros.inputs.target_frame import TargetFrame
+from clipseg_ros.ros.memory.keeper import Keeper
 from clipseg_ros.ros.parameters import Parameters
 from clipseg_ros.ros.prompts.store import ActivePrompts, PromptStore
 from clipseg_ros.ros.reports import Reports
@@ -34,6 +35,7 @@ class Pipeline:
     ----------
     segmenter : the network
     cameras : by name, the first one first
+    keeper : remembers frames; None without a memory
     waiting : returns the frames, by camera, that will probably be next
     """
 
@@ -46,12 +48,17 @@ class Pipeline:
         self._reports = reports
         settings = parameters.settings
         self.cameras = {name: Camera(node, name, settings=settings, reports=reports) for name in settings.cameras}
+        self.keeper = Keeper(node, segmenter, settings, reports) if settings.memory_size else None
         self.waiting: Callable[[], Mapping[str, Frame]] = dict
 
     def process(self, frames: Sequence[tuple[str, Frame]]) -> None:
         """Segment frames of different cameras together and publish the results."""
-        batch = [(self.cameras[name], frame) for name, frame in frames]
-        batch = [(camera, frame) for camera, frame in batch if camera.accepts(frame)]
+        arrived = [(self.cameras[name], frame) for name, frame in frames]
+        unheard = [] if self.keeper is None else [one for one in arrived if not one[0].outputs.wanted]
+        for camera, frame in unheard:
+            if not frame.fault:
+                self._remember(camera, frame, lambda: frame.space(self._parameters.settings))
+        batch = [one for one in arrived if one not in unheard and one[0].accepts(one[1])]
         if not batch:
             return
         active, start = self._store.active, time.monotonic()
@@ -66,8 +73,9 @@ class Pipeline:
         # What waits travels to a GPU while results are published. A faulty frame is reported when its turn comes.
         self.segmenter.stage(frame.rgb for frame in self.waiting().values() if not frame.fault)
         for (camera, frame), found in zip(batch, maps, strict=True):
-            camera.publish(self.seen(frame, active, found, follower=camera.follower, pick=camera.pick),
-                           network=network)
+            seen = self.seen(frame, active, found, follower=camera.follower, pick=camera.pick)
+            camera.publish(seen, network=network)
+            self._remember(camera, frame, lambda: seen.surroundings)
 
     def look(self, frames: Sequence[Frame], active: ActivePrompts, *, cameras: Sequence[str],
              exact: bool = True) -> list[Maps]:
@@ -83,6 +91,10 @@ class Pipeline:
         return Seen(frame, active, maps, settings=self._parameters.settings, reports=self._reports, target=self._target,
                     follower=follower, pick=pick)
 
+    def _remember(self, camera: Camera, frame: Frame, look_up: Callable[[], Space]) -> None:
+        if self.keeper is not None:
+            self.keeper.offer(camera.name, frame, look_up)
+
     def camera(self, name: str) -> Camera:
         """The camera of that name, the first one of an empty one. ValueError where there is none."""
         if name and name not in self.cameras:
@@ -95,4 +107,6 @@ class Pipeline:
             camera.destroy()
         if self._target is not None:
             self._target.destroy()
+        if self.keeper is not None:
+            self.keeper.destroy()
         self.segmenter.close()

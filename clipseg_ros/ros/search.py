@@ -11,7 +11,7 @@ from clipseg_ros.action import Find
 from clipseg_ros.perception.following import Follower
 from clipseg_ros.ros.camera import Camera
 from clipseg_ros.ros.inputs.frame import Frame
-from clipseg_ros.ros.outputs.poses import approaches
+from clipseg_ros.ros.outputs.poses import approach_of, up_of
 from clipseg_ros.ros.pipeline import Pipeline
 from clipseg_ros.ros.prompts.store import ActivePrompts
 from clipseg_ros.ros.seen import Seen
@@ -94,8 +94,8 @@ class Search:
         self._best_score = max([self._best_score, *seen.scores])
         enough = [one for one in good if self._sightings[one.track_id] >= max(self._goal.min_frames, 1)]
         if enough:
-            seen.array.objects = enough
-            places = approaches(seen.array, seen.transform.translation, standoff=self._goal.standoff or STANDOFF)
+            places = [approach_of(one, seen.transform.translation, up_of(seen.array),
+                                  standoff=self._goal.standoff or STANDOFF) for one in enough]
             self._ended(Find.Result(
                 found=True, header=seen.header, pose_frame_id=seen.pose_frame_id, objects=enough, approaches=places,
                 frames=self.frames, message=f"{enough[0].prompt!r} is seen by {self._camera.place}"))

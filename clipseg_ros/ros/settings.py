@@ -169,6 +169,16 @@ class Settings:
     smoothing_weight: float = parameter(1.0,
         "Share of a new pose in the published one, for tracked objects; 1 does not smooth.",
         range=(0.01, 1.0))
+    memory_size: float = parameter(0.0,
+        "Megabytes in which frames are remembered, for ~/recall; 0 remembers none. Needs memory_frame.",
+        range=(0.0, 1e6))
+    memory_frame: str = parameter("",
+        "Fixed frame in which the memory knows where things are: map or odom. Where the cameras are in it comes from the "
+        "topic camera_pose of each, or from tf2.")
+    memory_file: str = parameter("", "File that keeps the memory over restarts. Empty: none.")
+    memory_save_period: float = parameter(60.0,
+        "Seconds between two times that memory_file is written; it also is when the node is deactivated. 0: only then.",
+        range=(0.0, 86400.0))
     max_rate: float = parameter(0.0,
         "At most so many frames per second and camera are processed; 0 means no limit.",
         live=True, range=(0.0, 1000.0))
@@ -214,6 +224,9 @@ class Settings:
         if 0 < self.max_area < self.min_area:
             raise ValueError(f"min_area is {self.min_area} and max_area {self.max_area} pixels; the first must not be "
                              "the larger one, unless max_area is 0, which is no limit")
+        if self.memory_size and (not self.memory_frame or self.memory_frame.startswith("/")):
+            raise ValueError(f"memory_size is {self.memory_size:g} MB and memory_frame {self.memory_frame!r}; a memory "
+                             "needs the name of a frame that does not move, such as map or odom, without a slash in front")
         if len(self.max_rates) > max(len(self.cameras), 1):
             raise ValueError(f"max_rates has {len(self.max_rates)} rates for {len(self.cameras)} cameras; give at most "
                              "one each")

@@ -7,7 +7,7 @@ from geometry_msgs.msg import Point, Pose, PoseArray, PoseStamped, PoseWithCovar
 from std_msgs.msg import Header
 
 from clipseg_ros.messages import objects
-from clipseg_ros.msg import SegmentedObjectArray
+from clipseg_ros.msg import SegmentedObject, SegmentedObjectArray
 from clipseg_ros.perception.approach import approach
 from clipseg_ros.perception.transforms import Transform
 from clipseg_ros.ros.outputs.types import TYPES
@@ -44,14 +44,11 @@ def up_of(array: SegmentedObjectArray) -> np.ndarray:
     return UP_IN_CAMERA if array.pose_frame_id == array.header.frame_id else UP_ELSEWHERE
 
 
-def approaches(array: SegmentedObjectArray, viewpoint: np.ndarray, *, standoff: float) -> list[Pose]:
-    """For each object the pose `standoff` metres before it; NaN for one without a pose.
-
-    viewpoint, standoff : as `perception.approach` has them, in the frame of the poses
-    """
-    return [from_transform(approach(to_transform(one.pose.pose).translation, viewpoint, up_of(array),
-                                    standoff=standoff)) if one.has_pose else unknown_pose().pose
-            for one in array.objects]
+def approach_of(one: SegmentedObject, viewpoint: np.ndarray, up: np.ndarray, *, standoff: float) -> Pose:
+    """The pose before an object, as `perception.approach` has it, in the frame of its pose; NaN without one."""
+    if not one.has_pose:
+        return unknown_pose().pose
+    return from_transform(approach(to_transform(one.pose.pose).translation, viewpoint, up, standoff=standoff))
 
 
 def to_pose_array(array: SegmentedObjectArray) -> PoseArray:

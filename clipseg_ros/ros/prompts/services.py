@@ -8,21 +8,19 @@ from collections.abc import Callable
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo, Image
 
-from clipseg_ros.clipseg import Prompt
 from clipseg_ros.clipseg.written import check_threshold
 from clipseg_ros.messages.calibration import Calibration
 from clipseg_ros.messages.depth import depth_of
-from clipseg_ros.messages.images import alpha_to_mask, image_to_mask
 from clipseg_ros.perception.pick import Pick
+from clipseg_ros.ros.asking import asked, sentence_for
 from clipseg_ros.ros.inputs.frame import Frame, Space
-from clipseg_ros.ros.inputs.images import image_to_rgb
 from clipseg_ros.ros.outputs.colour_clouds import object_clouds
 from clipseg_ros.ros.outputs.images import to_image
 from clipseg_ros.ros.parameters import Parameters
 from clipseg_ros.ros.pipeline import Pipeline
+from clipseg_ros.ros.prompts.pictures import is_absent, visual_prompt
 from clipseg_ros.ros.prompts.store import ActivePrompts, PromptStore
 from clipseg_ros.ros.settings import Settings
 from clipseg_ros.ros.worker import Worker
@@ -65,16 +63,10 @@ class Services:
         started = time.monotonic()
         try:
             pipeline, worker = self._running()
-            future = Future()
-            worker.submit(lambda: self.segment(request, pipeline), done=lambda answer: self._finish(future, answer),
-                          failed=lambda error: self._finish(future, error))
-            answer = await future
-            if isinstance(answer, Exception):
-                raise answer
-            response = answer
+            response = await asked(self._node, worker, lambda: self.segment(request, pipeline))
             response.success = True
         except Exception as error:  # whatever a request causes, the node lives on
-            response.message = self._sentence("segment", error)
+            response.message = sentence_for(self._node, "segment", error)
         response.duration = time.monotonic() - started
         return response
 
@@ -87,7 +79,7 @@ class Services:
             if self._store.set_visual(request.name, prompt):
                 self._arrived()
         except Exception as error:  # whatever a request causes, the node lives on
-            response.message = self._sentence("set_visual_prompt", error)
+            response.message = sentence_for(self._node, "set_visual_prompt", error)
         else:
             response.success = True
             response.message = f"@{request.name} is a prompt now"
@@ -105,26 +97,12 @@ class Services:
                                  f"{', '.join(self._store.active.texts) or 'the prompts, of which there are none'}")
             camera.pick = Pick(track_id=number, prompt=prompt)
         except Exception as error:  # whatever a request causes, the node lives on
-            response.message = self._sentence("select", error)
+            response.message = sentence_for(self._node, "select", error)
         else:
             response.success = True
             shown = f"object {number}" if number else f"the best of {prompt!r}" if prompt else "the best of the first prompt"
             response.message = f"~/object_mask shows {shown}"
         return response
-
-    def _sentence(self, service: str, error: Exception) -> str:
-        """What went wrong; in the log too where it is the node's fault."""
-        if isinstance(error, ValueError):
-            return str(error)
-        message = f"the request failed: {type(error).__name__}: {error}"
-        self._node.get_logger().error(f"{service}: {message}")
-        return message
-
-    def _finish(self, future: Future, answer: Segment.Response | Exception) -> None:
-        """Hand the answer to the callback that awaits it; in the worker's thread."""
-        future.set_result(answer)
-        if self._node.executor is not None:
-            self._node.executor.wake()
 
     def segment(self, request: Segment.Request, pipeline: Pipeline) -> Segment.Response:
         """The answer to a request, in the worker's thread. ValueError, with a sentence, for one that is refused."""
@@ -185,24 +163,3 @@ class _GivenFrame(Frame):
         info.width, info.height = info.width or self.size[0], info.height or self.size[1]
         camera = Calibration().camera(info, self.size, rectified=settings.rectified)
         return Space(camera, None if is_absent(depth) else depth_of(depth, self.header, self.size, settings))
-
-
-def is_absent(image: Image) -> bool:
-    """Whether an image field of a request was left empty."""
-    return not (image.width or image.height or image.data)
-
-
-def visual_prompt(image: Image, mask: Image) -> Prompt | None:
-    """The prompt of a picture and its mask, either of which may be absent. ValueError where one is faulty.
-
-    Of a cut-out without a mask, what is opaque is the mask.
-    """
-    if is_absent(image):
-        if not is_absent(mask):
-            raise ValueError("there is a mask but no visual prompt; a mask needs the picture that it belongs to")
-        return None
-    try:
-        return Prompt(image=image_to_rgb(image), mask=alpha_to_mask(image) if is_absent(mask) else image_to_mask(mask))
-    except ValueError as error:
-        raise ValueError(f"the visual prompt cannot be used: {error}") from None
-

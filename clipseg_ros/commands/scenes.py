@@ -17,6 +17,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="other scenes (default: 0)")
     parser.add_argument(
+        "--tour", action="store_true", help="N frames of a camera that goes about one room, with its poses"
+    )
+    parser.add_argument(
         "--held-out", action="store_true", help="only object models that the demo network never saw"
     )
     parser.add_argument(
@@ -33,11 +36,16 @@ def run(args: argparse.Namespace) -> int:
     from clipseg_ros.lab.scenes.export import write_scene
     from clipseg_ros.lab.scenes.stream import stream_scenes
     from clipseg_ros.lab.scenes.supports import Supports
+    from clipseg_ros.lab.scenes.tour import Room
 
     home.check_drawing()
     furniture.require()
     width, height = args.size
-    scenes = stream_scenes(args.count, seed=args.seed, held_out=args.held_out, width=width, height=height)
+    if args.tour:
+        room = Room(home.Home(args.seed, held_out=args.held_out, width=width, height=height), args.seed)
+        scenes = room.tour(args.count)
+    else:
+        scenes = stream_scenes(args.count, seed=args.seed, held_out=args.held_out, width=width, height=height)
     supports = Supports()
     prompts = 0
     with FolderWriter(args.output) as folder:

@@ -193,10 +193,10 @@ class _Tables:
     def print(self) -> None:
         """Both tables, as far as they have rows."""
         if self._rows:
-            _print_table(_HEADER, self._rows)
+            print_table(_HEADER, self._rows)
         if self._objects:
             print()
-            _print_table(_OBJECTS_HEADER, self._objects)
+            print_table(_OBJECTS_HEADER, self._objects)
         sys.stdout.flush()
 
 
@@ -320,7 +320,8 @@ def _warn(segmenter: Segmenter, prompts: Sequence[Prompt]) -> None:
         print(f"the weights {segmenter.name!r} have never seen {listed}; expect little of them", file=sys.stderr)
 
 
-def _print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+def print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Print rows of cells in columns as wide as they need: two to the left, the others to the right."""
     table = [header, *rows]
     widths = [max(len(row[column]) for row in table) for column in range(len(header))]
     for row in table:

@@ -14,7 +14,7 @@ from clipseg_ros.perception.transforms import Transform
 
 SIDE = 900
 """Pixels of the plan's longer side."""
-_MARGIN, _LOOK, _STRIDE, _HIGHEST = 0.3, 0.25, 2, 1.8
+_MARGIN, _LOOK, _HIGHEST = 0.3, 0.25, 1.8
 _WHITE, _GREY, _DARK = (255, 255, 255), (150, 150, 150), (60, 60, 60)
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 
@@ -83,12 +83,11 @@ def _seen(keyframes: Sequence[Keyframe]) -> tuple[np.ndarray, np.ndarray]:
         metres = frame.metres
         if metres is None or frame.view is None:
             continue
-        part = (slice(None, None, _STRIDE),) * 2
         rays = np.concatenate([frame.view.rays, np.ones((*frame.size, 1), np.float32)], axis=2)
-        local = (rays * metres[..., None])[part].reshape(-1, 3)
+        local = (rays * metres[..., None]).reshape(-1, 3)
         known = np.isfinite(local).all(axis=1)
         points.append(frame.pose.apply(local[known]))
-        colours.append(frame.rgb[part].reshape(-1, 3)[known])
+        colours.append(frame.rgb.reshape(-1, 3)[known])
     points, colours = np.concatenate(points), np.concatenate(colours)
     order = np.argsort(points[:, 2])
     order = order[points[order, 2] < _HIGHEST]
@@ -107,12 +106,13 @@ def _colour(one: RecalledObject) -> tuple[int, int, int]:
 
 
 def _draw_name(picture: np.ndarray, paper: _Paper, one: RecalledObject, named: list[tuple[int, int, int, int]]) -> None:
-    """The object's name in its middle, or below where another name is already."""
+    """The object's name below it, or lower where another name is already."""
     text = f"{one.prompt} {one.score:.2f}, {one.views} views"
     text = text.encode("ascii", "replace").decode()
     (width, height), _ = cv2.getTextSize(text, _FONT, 0.5, 1)
-    x, y = (int(value) for value in paper.place(one.points).mean(axis=0))
-    x, y = int(np.clip(x - width // 2, 4, max(paper.size[0] - width - 8, 4))), max(y, height + 8)
+    left, top, across, down = cv2.boundingRect(paper.place(one.points))
+    x = int(np.clip(left + (across - width) // 2, 4, max(paper.size[0] - width - 8, 4)))
+    y = max(top + down, 0) + height + 10
     while any(x < right and left < x + width and y - height - 8 < bottom and top < y for left, top, right, bottom in named):
         y += height + 10
     y = min(y, paper.size[1] - 8)

@@ -124,6 +124,15 @@ class Prompt:
         return hash((self.key, frozenset(self.unlike)))
 
 
+@dataclass(frozen=True)
+class ActivePrompts:
+    """What one frame is searched for: texts as written, the network's prompts, and a threshold each."""
+
+    texts: tuple[str, ...] = ()
+    prompts: tuple[Prompt, ...] = ()
+    thresholds: tuple[float, ...] = ()
+
+
 def as_prompts(prompts: str | Prompt | Iterable[str | Prompt]) -> list[Prompt]:
     """Return one prompt or several, texts or Prompts, as a list of Prompts; raise ValueError for anything else."""
     if isinstance(prompts, (str, Prompt)):

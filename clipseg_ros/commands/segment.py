@@ -10,6 +10,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clipseg_ros.commands.network import add_network_arguments, given_prompts, load_network, readable
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -36,19 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--visual-prompt", type=Path, metavar="PICTURE", help="an example of what to find")
     parser.add_argument("--visual-mask", type=Path, metavar="PICTURE", help="where it is in the example "
                         "(nonzero; default: what is opaque in a cut-out, else everywhere)")
-    parser.add_argument("--weights", default="demo", metavar="W", help="a path, or a name of `clipseg weights list` "
-                        "(default: demo)")
-    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N (default: auto)")
-    parser.add_argument("--precision", default="auto", metavar="P",
-                        help="auto, float32, bfloat16, float16 or int8 (default: auto, float16 on a GPU, float32 on a "
-                        "CPU); int8 with openvino and onnxruntime")
-    parser.add_argument("--backend", default="torch", metavar="B",
-                        help="torch, or on the CPU openvino or onnxruntime (default: torch)")
-    parser.add_argument("--input-size", type=int, default=0, metavar="N", help="side in pixels to which pictures are "
-                        "squashed, smaller is faster and coarser (default: the weights' own)")
-    parser.add_argument("--threshold", type=_probability, metavar="T",
-                        help="probability from which a pixel is counted and drawn (default: that of the weights)")
-    parser.add_argument("--allow-download", action="store_true", help="fetch published weights that are not here yet")
+    add_network_arguments(parser)
     parser.add_argument("-o", "--overlay", type=Path, metavar="FILE",
                         help="picture to draw, .png or .jpg; for several pictures a folder, one NAME.png each")
     parser.add_argument("--alpha", type=Path, metavar="FILE", help="what was found, cut out of the picture with a "
@@ -72,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     first = next(images, None)
     if first is not None:
         written, prompts = _prompts(args)
-        segmenter = _load(args, prompts)
+        segmenter = load_network(args, prompts)
         tables = _Tables()
         try:
             for index, image in chain([first], images):
@@ -130,24 +120,6 @@ def _sentence(picture: Path, error: Exception) -> str:
         sentence = f"{error.strerror}{file}"
     name, sentence = readable(picture), readable(sentence)
     return sentence if name in sentence else f"{name}: {sentence}"
-
-
-def readable(text: str | Path) -> str:
-    """Text that can be printed: the bytes of a file name that are not UTF-8 as \\xNN, which a shell's $'...' takes."""
-    return str(text).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def _load(args: argparse.Namespace, prompts: Sequence[Prompt]) -> Segmenter:
-    """The network; ValueError, with a sentence, where it or the prompts cannot be used."""
-    from clipseg_ros.clipseg import Segmenter
-
-    segmenter = Segmenter.load(
-        args.weights, device=args.device, precision=args.precision, backend=args.backend, input_size=args.input_size,
-        allow_download=args.allow_download, progress=lambda sentence: print(sentence, file=sys.stderr)
-    )
-    segmenter.check(prompts)
-    _warn(segmenter, prompts)
-    return segmenter
 
 
 def _find(image: np.ndarray, written: Sequence[PromptText], prompts: Sequence[Prompt], segmenter: Segmenter,
@@ -244,17 +216,10 @@ class _Found:
 def _prompts(args: argparse.Namespace) -> tuple[list[PromptText], list[Prompt]]:
     """The texts in their order, as people write them with thresholds of their own, then the visual prompt as @NAME."""
     from clipseg_ros.clipseg import Prompt
-    from clipseg_ros.clipseg.written import PromptText, parse_given
+    from clipseg_ros.clipseg.written import PromptText
     from clipseg_ros.lab.datasets.image_files import read_cut_out, read_image, read_mask
 
-    damaged = next((text for text in args.prompt if readable(text) != text), None)
-    if damaged is not None:
-        raise ValueError(f"the prompt '{readable(damaged)}' is not UTF-8; set the terminal's language to a UTF-8 one")
-    written = list(parse_given(args.prompt))
-    stored = next((name for one in written for name in one.visual_names), None)
-    if stored is not None:
-        raise ValueError(f"@{stored} names a picture that a node has stored; here --visual-prompt gives one")
-    prompts = [Prompt(meant, unlike=unlike) for meant, *unlike in (one.parts for one in written)]
+    written, prompts = given_prompts(args.prompt, "here --visual-prompt gives one")
     if args.visual_prompt is not None:
         mask = read_cut_out(args.visual_prompt) if args.visual_mask is None else read_mask(args.visual_mask)
         written.append(PromptText(f"@{readable(args.visual_prompt.stem)}"))
@@ -311,15 +276,6 @@ def _write(path: Path, picture: np.ndarray) -> None:
     write_image(path, picture, jpeg_quality=None if path.suffix.lower() == ".png" else 95)
 
 
-def _warn(segmenter: Segmenter, prompts: Sequence[Prompt]) -> None:
-    if not segmenter.trained:
-        print(f"the weights {segmenter.name!r} are untrained: the masks mean nothing", file=sys.stderr)
-    words = dict.fromkeys(word for prompt in prompts for word in segmenter.unknown_words(prompt))
-    if words:
-        listed = ", ".join(repr(word) for word in words)
-        print(f"the weights {segmenter.name!r} have never seen {listed}; expect little of them", file=sys.stderr)
-
-
 def print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print rows of cells in columns as wide as they need: two to the left, the others to the right."""
     table = [header, *rows]
@@ -328,13 +284,3 @@ def print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Non
         left = "  ".join(cell.ljust(width) for cell, width in zip(row[:2], widths))
         right = "  ".join(cell.rjust(width) for cell, width in zip(row[2:], widths[2:]))
         print(f"{left}  {right}")
-
-
-def _probability(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a probability from 0 to 1")
-    return value

@@ -67,7 +67,7 @@ def decode_picture(message: CompressedImage) -> tuple[np.ndarray, str]:
     format_ = parse_format(message.format)
     data = np.frombuffer(message.data, np.uint8)
     name = f"the compressed image ({data.size} bytes, format {message.format[:40]!r})"
-    if _is_depth(format_, message.format, data):
+    if is_depth(message):
         raise ValueError(f"{name} is depth; remap image/compressed to the topic of the picture, and "
                          f"depth/{DEPTH_TRANSPORT} (with depth_transport:=compressed) to this one")
     try:
@@ -76,8 +76,9 @@ def decode_picture(message: CompressedImage) -> tuple[np.ndarray, str]:
         raise ValueError(f"{name} {error}") from None
 
 
-def _is_depth(format_: Format, text: str, data: np.ndarray) -> bool:
+def is_depth(message: CompressedImage) -> bool:
     """Whether a message is made for `DEPTH_TRANSPORT`, or has depths that no picture has."""
-    behind_header = data[DEPTH_HEADER:DEPTH_HEADER + len(png.START)].tobytes()
-    return (format_.transport == DEPTH_TRANSPORT or format_.encoding in _ONLY_DEPTH or text.strip(" ;") in _DEPTH_ALONE
-            or behind_header == png.START)
+    format_ = parse_format(message.format)
+    behind_header = bytes(message.data[DEPTH_HEADER:DEPTH_HEADER + len(png.START)])
+    return (format_.transport == DEPTH_TRANSPORT or format_.encoding in _ONLY_DEPTH
+            or message.format.strip(" ;") in _DEPTH_ALONE or behind_header == png.START)

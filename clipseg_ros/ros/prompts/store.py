@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from clipseg_ros.clipseg import Prompt
+from clipseg_ros.clipseg.prompts import ActivePrompts
 from clipseg_ros.clipseg.written import PromptText, check_name, parse_given
 
 if TYPE_CHECKING:
     from clipseg_ros.clipseg import Segmenter
 
 MAX_VISUAL_PROMPTS = 64
-
-
-@dataclass(frozen=True)
-class ActivePrompts:
-    """What one frame is searched for: texts as written, the network's prompts, and a threshold each."""
-
-    texts: tuple[str, ...] = ()
-    prompts: tuple[Prompt, ...] = ()
-    thresholds: tuple[float, ...] = ()
 
 
 class PromptStore:

@@ -22,13 +22,15 @@ MAY_IMPORT = {
     "clipseg": {"perception", "recorded"},
     "memory": {"clipseg", "perception"},
     "ros": {"clipseg", "perception", "messages", "memory", *GENERATED},
+    # Recordings are searched without ROS, with what the node is made of.
+    "bags": {"clipseg", "messages", "perception"},
     "lab": {"clipseg", "perception", "memory", "recorded"},
     "demo": {"clipseg", "perception", "messages", "recorded", "lab", "ros", *GENERATED},
-    "commands": {"clipseg", "perception", "memory", "recorded", "lab", "ros", *GENERATED},
+    "commands": {"clipseg", "perception", "memory", "recorded", "lab", "bags", "ros", *GENERATED},
     "cli": {"commands"},
 }
 NEVER = {"perception": {"torch", "rclpy"}, "messages": {"torch", "rclpy"}, "clipseg": {"rclpy"},
-         "memory": {"torch", "rclpy"}, "lab": {"rclpy"}, "commands": {"rclpy"}}
+         "memory": {"torch", "rclpy"}, "bags": {"rclpy"}, "lab": {"rclpy"}, "commands": {"rclpy"}}
 VISITORS = {PACKAGE / "commands" / name for name in ("watch.py", "ask.py")}
 """The commands that talk to a running node; the others do without ROS, and these too until they run."""
 

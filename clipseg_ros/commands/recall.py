@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clipseg_ros.commands.network import add_network_arguments, given_prompts, load_network
 from clipseg_ros.commands.segment import print_table
 
 if TYPE_CHECKING:
@@ -24,9 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         "a camera_pose (4, 4) in scenes.jsonl, best also depth, K and stamp")
     parser.add_argument("-p", "--prompt", action="append", required=True, metavar="TEXT",
                         help="what to find, also 'text=threshold'; repeatable, or several separated by ';'")
-    parser.add_argument("--weights", default="demo", metavar="W", help="a path, or a name of `clipseg weights list` "
-                        "(default: demo)")
-    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N (default: auto)")
+    add_network_arguments(parser)
     parser.add_argument("--size", type=float, default=500.0, metavar="MB", help="of the memory (default: 500)")
     parser.add_argument("--map", type=Path, metavar="FILE", help="plan of the way, the keyframes and what was found, .png")
 
@@ -35,22 +34,21 @@ def run(args: argparse.Namespace) -> int:
     """Remember, recall and print; return 0."""
     from tqdm import tqdm
 
-    from clipseg_ros.clipseg import Segmenter
-    from clipseg_ros.clipseg.written import parse_given
     from clipseg_ros.lab.datasets.image_files import write_image
     from clipseg_ros.memory import Memory
     from clipseg_ros.memory.plan import draw_plan
 
     if args.map is not None and args.map.suffix.lower() != ".png":
         raise ValueError(f"--map {args.map} must end in .png")
-    written = parse_given(args.prompt)
+    written, prompts = given_prompts(args.prompt, "here only texts can be looked for")
     frames = list(_frames(args.folder))
-    segmenter = Segmenter.load(args.weights, device=args.device)
+    segmenter = load_network(args, prompts)
     memory = Memory(segmenter, size=args.size)
     for image, known in tqdm(frames, unit="frame"):
         memory.add(_image(image), **_read(known))
-    thresholds = [segmenter.threshold if one.threshold is None else one.threshold for one in written]
-    found = memory.recall([one.text for one in written], thresholds=thresholds)
+    usual = args.threshold or segmenter.threshold
+    thresholds = [usual if one.threshold is None else one.threshold for one in written]
+    found = memory.recall(prompts, thresholds=thresholds)
     print(f"{len(frames)} frames, {len(memory)} kept, {memory.nbytes / 1e6:.1f} MB")
     print_table(_HEADER, _rows([one.text for one in written], found, frames))
     if args.map is not None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from clipseg_ros.perception import png
 from clipseg_ros.perception.encoded import decode
+from clipseg_ros.messages.buffers import check_memory
 
 if TYPE_CHECKING:
     from sensor_msgs.msg import CompressedImage
@@ -65,6 +66,7 @@ def decode_picture(message: CompressedImage) -> tuple[np.ndarray, str]:
         If it is depth, incomplete, too large or no picture.
     """
     format_ = parse_format(message.format)
+    check_memory(message.data, "the compressed image")
     data = np.frombuffer(message.data, np.uint8)
     name = f"the compressed image ({data.size} bytes, format {message.format[:40]!r})"
     if is_depth(message):

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clipseg_ros.messages.buffers import check_memory
 from clipseg_ros.messages.compressed import DEPTH_HEADER, DEPTH_TRANSPORT, parse_format
 from clipseg_ros.perception import png
 from clipseg_ros.perception.encoded import decode
@@ -53,6 +54,7 @@ def compressed_to_depth(message: CompressedImage) -> tuple[np.ndarray, str]:
     ValueError
         If the message's codec distorts depths, it has another encoding, or its data is incomplete or damaged.
     """
+    check_memory(message.data, "the depth image")
     data = np.frombuffer(message.data, np.uint8)
     encoding, code, is_picture = _parse(message.format, data)
     if is_picture:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
+from clipseg_ros.messages.buffers import check_memory
 from clipseg_ros.messages.compressed import decode_picture
 from clipseg_ros.perception.encoded import opaque, to_rgb
 from clipseg_ros.perception.sixteen_bits import FULL, to_eight_bits, white_level
@@ -198,6 +199,7 @@ def _layout(message: Image, layouts: dict[str, _Layout], what: str) -> tuple[str
     if message.height % layout.even[0] or message.width % layout.even[1]:
         raise ValueError(f"the {what} is {message.width}x{message.height} pixels; {name} needs "
                          f"{'an even width' if layout.even[0] == 1 else 'an even width and height'}")
+    check_memory(message.data, f"the {what}")
     _check_data(message, name, layout, what)
     return name, layout
 

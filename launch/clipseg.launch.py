@@ -49,7 +49,7 @@ ARGUMENTS = {
     ),
     "use_sim_time": ("false", "whether the clock comes from /clock", ("true", "false")),
     "log_level": ("info", "least severe messages that are shown", ("debug", "info", "warn", "error", "fatal")),
-    "rviz": ("false", "whether RViz is started, showing the overlay", ("true", "false")),
+    "rviz": ("false", "whether RViz is started, showing the overlay, the poses and the points", ("true", "false")),
     "rviz_config": (str(CONFIG / "clipseg.rviz"), "what RViz shows", None),
 }
 

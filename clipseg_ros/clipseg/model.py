@@ -173,13 +173,18 @@ class CLIPSeg(nn.Module):
         The largest id of a row is its end token, as in CLIP. Attention is causal, so the columns behind the
         last end token cannot change the result and are not computed.
         """
-        clip = self.clip
+        length = int(tokens.argmax(dim=-1).max()) + 1 if len(tokens) else 1
+        return self.encode_columns(tokens[:, :length])
+
+    def encode_columns(self, tokens: Tensor) -> Tensor:
+        """As `encode_text`, of all columns whatever is in them, as an exporter wants it."""
+        clip, length = self.clip, tokens.shape[1]
         ends = tokens.argmax(dim=-1)
-        length = int(ends.max()) + 1 if len(tokens) else 1
-        hidden = clip.token_embedding(tokens[:, :length]) + clip.positional_embedding[:length]
+        hidden = clip.token_embedding(tokens) + clip.positional_embedding[:length]
         hidden = clip.transformer(hidden, attn_mask=clip.attn_mask[:length, :length])
         hidden = clip.ln_final(hidden)
-        return hidden[torch.arange(len(tokens), device=tokens.device), ends] @ clip.text_projection
+        rows = torch.arange(tokens.shape[0], device=tokens.device)  # of len() an exporter makes a constant
+        return hidden[rows, ends] @ clip.text_projection
 
     def encode_visual_prompt(self, pixels: Tensor) -> Tensor:
         """Embed example pictures, normalised (P, 3, h, w), as (P, embed_dim), not normalised."""

@@ -24,6 +24,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         "(default: demo)")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder to write, must be new (default: the "
                         "user's cache, where the backends look)")
+    parser.add_argument("--ros-package", type=Path, metavar="DIR", help="write a ROS package with the files, one for "
+                        "texts and a README; its name is the folder's, which must be new or empty")
     parser.add_argument("--backend", metavar="B", help="runtime that is compared with PyTorch, openvino or onnxruntime "
                         "(default: one that is installed)")
     parser.add_argument("--precision", default="float32", choices=("float32", "int8"),
@@ -39,26 +41,34 @@ def run(args: argparse.Namespace) -> int:
     """Export as the arguments say and print what was written; return 0."""
     from clipseg_ros.clipseg.backend import pick_side
     from clipseg_ros.clipseg.onnx.cache import Exporter
+    from clipseg_ros.clipseg.onnx.ros_package import check_folder, write_package
     from clipseg_ros.clipseg.onnx.runtimes import require
     from clipseg_ros.clipseg.setting import settle
     from clipseg_ros.clipseg.weights.checkpoints import load_checkpoint
 
+    if args.ros_package is not None:
+        if args.output is not None:
+            raise ValueError("-o and --ros-package both name a folder to write; give one of them")
+        check_folder(args.ros_package)
     if args.backend == "torch":
         raise ValueError("the backend torch runs the network itself; it must be openvino or onnxruntime")
     setting = settle(args.backend or _installed(args.precision), "cpu", args.precision)
     require(setting.backend, setting.precision)
     calibration = _read_calibration(args.calibrate, setting) if args.calibrate else ()
-    model = load_checkpoint(args.weights, allow_download=args.allow_download).model
+    checkpoint = load_checkpoint(args.weights, allow_download=args.allow_download)
+    model = checkpoint.model
     exporter = Exporter(model, side=pick_side(model, args.input_size), backend=setting.backend,
                         precision=setting.precision, progress=lambda sentence: print(sentence, file=sys.stderr),
                         calibration=calibration)
-    folder = args.output
-    if folder is None:
+    folder = args.ros_package or args.output
+    if args.ros_package is not None:
+        write_package(folder, checkpoint, exporter, backend=setting.backend)
+    elif folder is None:
         exporter.open_cached()
         folder = exporter.cached_folder
     else:
         exporter.write(folder)
-    for file in sorted(folder.iterdir()):
+    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
         print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
     return 0
 

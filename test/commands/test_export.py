@@ -73,12 +73,23 @@ def test_a_calibration_with_ones_own_pictures(runtimes, weights, tmp_path, capsy
     (["--calibrate", ".", "--precision", "int8"], ". has no picture to calibrate with; .png, .jpg, .jpeg files are"),
     (["--calibrate", "gone", "--precision", "int8"], "No such file or directory: 'gone'"),
     (["-o", "."], "exists"),
+    (["-o", "new", "--ros-package", "new"], "-o and --ros-package both name a folder to write; give one of them"),
+    (["--weights", "nowhere", "--ros-package", "My-Clip"], "'My-Clip' would be the package's"),
 ])
 def test_an_error_is_one_line(runtimes, weights, tmp_path, monkeypatch, capsys, arguments, sentence):
     monkeypatch.chdir(tmp_path)
     assert export("--weights", weights, *arguments) == 1
     error = capsys.readouterr().err
     assert error.startswith("clipseg export: ") and error.count("\n") == 1 and sentence in error
+
+
+def test_a_ros_package(runtimes, weights, tmp_path, capsys):
+    assert export("--weights", weights, "--backend", "onnxruntime", "--ros-package", tmp_path / "kitchen_clip") == 0
+    listed = {line.split(": ")[0] for line in capsys.readouterr().out.splitlines()}
+    named = ("package.xml", "README.md", "models/text_encoder.onnx")
+    assert {str(tmp_path / "kitchen_clip" / name) for name in named} <= listed
+    assert export("--weights", weights, "--ros-package", tmp_path / "kitchen_clip") == 1
+    assert "kitchen_clip has something in it, which is left as it is" in capsys.readouterr().err
 
 
 def test_without_a_runtime(runtimes, weights, tmp_path, monkeypatch, capsys):

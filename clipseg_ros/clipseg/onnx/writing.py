@@ -6,6 +6,11 @@ encoder.onnx   in   pixels (1, h, w, 3) uint8 RGB, squashed to (h, w) as `prepro
 decoder.onnx   in   embeddings (prompts, embed_dim) float32, then reduced_0, ...; the number of prompts is free
                out  logits (1, prompts, h, w) float32
 
+and, for those who have no PyTorch, one for the texts:
+
+text_encoder.onnx   in   tokens (prompts, context_length) int64, as `tokenizer.Tokenizer` makes them
+                    out  embeddings (prompts, embed_dim) float32
+
 Pixels go in as uint8: normalising inside the graph moves a quarter of the bytes and leaves nobody to normalise with the
 wrong numbers. All other shapes are static, which both runtimes reward. The
 decoder's reductions are in the encoder, since they are the same for every prompt; so 64 instead of 768 channels
@@ -28,7 +33,7 @@ from clipseg_ros.clipseg.model import CLIPSeg, with_positions
 from clipseg_ros.clipseg.onnx.runtimes import EXPORTERS
 from clipseg_ros.clipseg.preprocessing import normalise
 
-ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
+ENCODER, DECODER, TEXT_ENCODER = "encoder.onnx", "decoder.onnx", "text_encoder.onnx"
 
 _OPSET = 18
 _EXAMPLE_PROMPTS = 2  # torch.export takes 0 and 1 for constants
@@ -78,6 +83,25 @@ def write_graphs(model: CLIPSeg, folder: Path, *, side: int) -> None:
         free = ({0: torch.export.Dim("prompts", min=1)}, [{}] * len(reduced))
         _write(painter, (embeddings, reduced), folder / DECODER, inputs=["embeddings", *names], outputs=["logits"],
                dynamic_shapes=free)
+
+
+class _TextEncoder(nn.Module):
+    """Token ids (P, context_length) int64 -> embeddings (P, embed_dim)."""
+
+    def __init__(self, model: CLIPSeg) -> None:
+        super().__init__()
+        self._model = model
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self._model.encode_columns(tokens)
+
+
+def write_text_encoder(model: CLIPSeg, folder: Path) -> None:
+    """Write `TEXT_ENCODER` into `folder`, float32. As `write_graphs` otherwise."""
+    tokens = torch.zeros((_EXAMPLE_PROMPTS, model.context_length), dtype=torch.int64)
+    with _exporting():
+        _write(_TextEncoder(model).eval(), (tokens,), folder / TEXT_ENCODER, inputs=["tokens"], outputs=["embeddings"],
+               dynamic_shapes=({0: torch.export.Dim("prompts", min=1)},))
 
 
 def require_exporters() -> None:

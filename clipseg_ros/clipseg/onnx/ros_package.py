@@ -48,8 +48,8 @@ VALUES = {
 _OPEN = "The ids are CLIP's own, as every CLIP tokenizer gives them (`CLIPTokenizer` of `transformers`, for one)."
 _CLOSED = Template(
     "The vocabulary is closed: `clip_ids` in `models/tokens.json` lists, in ascending order, the $count of CLIP's ids "
-    "that this network knows, with CLIP's start ($start_id) and end ($end_id). The first of them has the id 2, the next 3 and so "
-    "on; every other id of CLIP's becomes 1.")
+    "that this network knows, with CLIP's start ($start_id) and end ($end_id). The first of them has the id 2, the "
+    "next 3 and so on; every other id of CLIP's becomes 1.")
 
 
 def check_name(name: str) -> None:

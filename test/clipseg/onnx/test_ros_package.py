@@ -169,7 +169,9 @@ def test_what_is_there_is_left_alone(checkpoint, tmp_path):
     assert everything_in(tmp_path) == ["file", "taken/notes.txt"]
 
 
-def test_wrong_embeddings_are_refused_and_leave_nothing(checkpoint, tmp_path, monkeypatch):
+def test_wrong_embeddings_are_refused_and_leave_nothing(package, checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr(ros_package.writing, "write_text_encoder", lambda model, folder: shutil.copy(
+        package / "models" / "text_encoder.onnx", folder))
     real = ros_package.open_session
     monkeypatch.setattr(ros_package, "open_session", lambda *args, **kwargs: lambda inputs: [
         1.1 * real(*args, **kwargs)(inputs)[0]])

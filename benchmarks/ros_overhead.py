@@ -20,6 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from clipseg_ros.ros.middleware import VARIABLES
+
 ROOT = Path(__file__).resolve().parent.parent
 PROFILE = ROOT / "config" / "fastdds.xml"
 BARS_MS = {(640, 480): (10.0, 5.0), (1280, 720): (None, 10.0)}
@@ -112,9 +114,10 @@ def measure(profile: bool, options: argparse.Namespace) -> list[tuple[float, flo
     """Overheads of the frames whose outputs all arrived: the time that passed and the processor's, in milliseconds."""
     environment = dict(os.environ, ROS_AUTOMATIC_DISCOVERY_RANGE="LOCALHOST", OMP_NUM_THREADS="2")
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), environment.get("PYTHONPATH"))))
-    environment.pop("FASTDDS_DEFAULT_PROFILES_FILE", None)
-    if profile:
-        environment["FASTDDS_DEFAULT_PROFILES_FILE"] = str(PROFILE)
+    for name in VARIABLES:
+        environment.pop(name, None)
+        if profile:
+            environment[name] = str(PROFILE)
     with tempfile.TemporaryDirectory() as scratch:
         record, latencies = f"{scratch}/network.json", f"{scratch}/latencies.json"
         node = subprocess.Popen([sys.executable, __file__, "--serve", record, "--ros-args", "--log-level", "warn",

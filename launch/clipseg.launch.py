@@ -15,6 +15,8 @@ from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from clipseg_ros.ros.middleware import VARIABLES
+
 CONFIG = Path(get_package_share_directory("clipseg_ros")) / "config"
 
 # name: (default, description, allowed values or None). Empty: as the parameter file says.
@@ -44,7 +46,7 @@ ARGUMENTS = {
     "params_file": (str(CONFIG / "clipseg.yaml"), "file with the node's parameters; arguments win over it", None),
     "fastdds_profile": (
         str(CONFIG / "fastdds.xml"),
-        "profile with which Fast DDS carries large images, used unless FASTDDS_DEFAULT_PROFILES_FILE is set; or none",
+        "profile with which Fast DDS carries large images, used unless the environment names one; or none",
         None,
     ),
     "use_sim_time": ("false", "whether the clock comes from /clock", ("true", "false")),
@@ -126,8 +128,8 @@ def doubts(given: dict[str, str]) -> list[str]:
 
 def environment(values: dict[str, str]) -> dict[str, str]:
     """What the node's process gets beside its surroundings; the user's own choice of a profile stays."""
-    name = "FASTDDS_DEFAULT_PROFILES_FILE"
-    return {} if name in os.environ or values["fastdds_profile"] == "none" else {name: values["fastdds_profile"]}
+    own = any(name in os.environ for name in VARIABLES) or values["fastdds_profile"] == "none"
+    return {} if own else dict.fromkeys(VARIABLES, values["fastdds_profile"])
 
 
 def rviz(values: dict[str, str], pushed: str) -> list:

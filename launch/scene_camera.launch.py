@@ -12,6 +12,8 @@ from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch_ros.actions import Node
 
+from clipseg_ros.ros.middleware import VARIABLES
+
 # name: (default, description, allowed values or None). Empty: as the parameter file or the node says.
 ARGUMENTS = {
     "mode": (
@@ -47,9 +49,8 @@ def given_parameters(values: dict[str, str]) -> dict[str, object]:
 
 def environment() -> dict[str, str]:
     """The Fast DDS profile that carries large images, as for the node, unless the user has named one."""
-    name = "FASTDDS_DEFAULT_PROFILES_FILE"
     profile = Path(get_package_share_directory("clipseg_ros")) / "config" / "fastdds.xml"
-    return {} if name in os.environ else {name: str(profile)}
+    return {} if any(name in os.environ for name in VARIABLES) else dict.fromkeys(VARIABLES, str(profile))
 
 
 def start(context: LaunchContext) -> list:

@@ -15,6 +15,8 @@ import pytest
 
 pytest.importorskip("launch_ros", reason="needs launch_ros, which comes with a ROS 2 installation")
 rclpy = pytest.importorskip("rclpy")
+from clipseg_ros.ros.middleware import VARIABLES  # noqa: E402
+
 pytestmark = pytest.mark.ros
 
 FILE = Path(__file__).resolve().parents[2] / "launch" / "clipseg.launch.py"
@@ -116,12 +118,15 @@ def test_a_prompt_is_a_text(prompt):
 
 
 @pytest.mark.parametrize("surroundings, argument, expected", [
-    ({}, "/a/profile.xml", {"FASTDDS_DEFAULT_PROFILES_FILE": "/a/profile.xml"}),
+    ({}, "/a/profile.xml", {"FASTDDS_DEFAULT_PROFILES_FILE": "/a/profile.xml",
+                            "FASTRTPS_DEFAULT_PROFILES_FILE": "/a/profile.xml"}),
     ({}, "none", {}),
     ({"FASTDDS_DEFAULT_PROFILES_FILE": "/my/own.xml"}, "/a/profile.xml", {}),
+    ({"FASTRTPS_DEFAULT_PROFILES_FILE": "/my/own.xml"}, "/a/profile.xml", {}),
 ])
 def test_the_middleware_profile_is_the_users_own_where_there_is_one(monkeypatch, surroundings, argument, expected):
-    monkeypatch.delenv("FASTDDS_DEFAULT_PROFILES_FILE", raising=False)
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
     for name, value in surroundings.items():
         monkeypatch.setenv(name, value)
     assert load().environment({"fastdds_profile": argument}) == expected

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from clipseg_ros.ros.middleware import VARIABLES
+
 pytest.importorskip("rclpy")
 pytestmark = pytest.mark.ros
 
@@ -58,7 +60,7 @@ rclpy.spin(node)
 
 
 def test_1280x720_arrives_without_loss():
-    environment = dict(os.environ, FASTDDS_DEFAULT_PROFILES_FILE=str(PROFILE))
+    environment = os.environ | dict.fromkeys(VARIABLES, str(PROFILE))
     viewer = subprocess.Popen([sys.executable, "-c", VIEWER, "viewer"], env=environment)
     try:
         camera = subprocess.run([sys.executable, "-c", CAMERA, "camera", str(FRAMES)], env=environment, text=True,

@@ -3,9 +3,7 @@ import os
 
 import pytest
 
-from clipseg_ros.ros.middleware import prefer_large_images
-
-VARIABLE = "FASTDDS_DEFAULT_PROFILES_FILE"
+from clipseg_ros.ros.middleware import VARIABLES, prefer_large_images
 
 
 @pytest.fixture
@@ -14,8 +12,9 @@ def prefix(tmp_path, monkeypatch):
     profile = tmp_path / "share" / "clipseg_ros" / "config" / "fastdds.xml"
     profile.parent.mkdir(parents=True)
     profile.touch()
-    monkeypatch.setenv(VARIABLE, "")  # so that it is restored
-    monkeypatch.delenv(VARIABLE)
+    for variable in VARIABLES:
+        monkeypatch.setenv(variable, "")  # so that it is restored
+        monkeypatch.delenv(variable)
     monkeypatch.setattr("sys.prefix", str(tmp_path / "nowhere"))
     monkeypatch.delenv("AMENT_PREFIX_PATH", raising=False)
     return tmp_path
@@ -24,22 +23,24 @@ def prefix(tmp_path, monkeypatch):
 def test_the_installed_profile_is_used(prefix, monkeypatch):
     monkeypatch.setenv("AMENT_PREFIX_PATH", os.pathsep.join(["/no/such/prefix", str(prefix)]))
     prefer_large_images()
-    assert os.environ[VARIABLE] == str(prefix / "share" / "clipseg_ros" / "config" / "fastdds.xml")
+    profile = str(prefix / "share" / "clipseg_ros" / "config" / "fastdds.xml")
+    assert [os.environ[variable] for variable in VARIABLES] == [profile, profile]
 
 
 def test_the_environment_of_python_counts_too(prefix, monkeypatch):
     monkeypatch.setattr("sys.prefix", str(prefix))
     prefer_large_images()
-    assert os.environ[VARIABLE].startswith(str(prefix))
+    assert all(os.environ[variable].startswith(str(prefix)) for variable in VARIABLES)
 
 
-def test_the_users_own_profile_stays(prefix, monkeypatch):
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_the_users_own_profile_stays(prefix, monkeypatch, variable):
     monkeypatch.setattr("sys.prefix", str(prefix))
-    monkeypatch.setenv(VARIABLE, "/my/profile.xml")
+    monkeypatch.setenv(variable, "/my/profile.xml")
     prefer_large_images()
-    assert os.environ[VARIABLE] == "/my/profile.xml"
+    assert {name: os.environ[name] for name in VARIABLES if name in os.environ} == {variable: "/my/profile.xml"}
 
 
 def test_without_the_profile_nothing_changes(prefix):
     prefer_large_images()
-    assert VARIABLE not in os.environ
+    assert not any(variable in os.environ for variable in VARIABLES)

@@ -29,13 +29,33 @@ ARGUMENTS = {
         None,
     ),
     "imu": ("imu", "topic of the camera's accelerometer (sensor_msgs/Imu), for point: top", None),
-    "cameras": ("", "names of several cameras, 'front,rear'; each has its own topics, front/image:=TOPIC and so on", None),
+    "cameras": (
+        "",
+        "names of several cameras that share the network, 'front,rear'; each then has topics of its own, set by "
+        "front/image:=TOPIC and so on instead of image:=TOPIC",
+        None,
+    ),
     "prompt": ("", "what to look for; several with ';', thresholds with '=': 'mug=0.4; a chair'", None),
     "weights": ("", "weights of the network: demo, published, untrained or a path", None),
     "allow_download": ("", "whether weights that are not on this machine may be downloaded", ("", "true", "false")),
-    "threshold": ("", "probability from which on a pixel is meant; 0 is that of the weights", None),
-    "precision": ("", "number format of the network: auto, float32, bfloat16, float16 or int8", None),
-    "backend": ("", "what runs the network: torch, openvino or onnxruntime", None),
+    "threshold": (
+        "",
+        "probability, 0 to 1, from which on a pixel belongs to a prompt: lower finds more, higher errs less; 0 is that "
+        "of the weights; 'mug=0.4' in a prompt wins over it",
+        None,
+    ),
+    "precision": (
+        "",
+        "number format of the network: auto (float16 on a GPU with tensor cores, else float32), float32, bfloat16, "
+        "float16, or int8 (faster and a little coarser) with the backend openvino or onnxruntime",
+        None,
+    ),
+    "backend": (
+        "",
+        "what runs the network: torch, or on a CPU openvino or onnxruntime, which can be faster (pip install openvino "
+        "onnx onnxscript)",
+        None,
+    ),
     "device": ("", "where the network runs: auto, cpu, cuda or cuda:N", None),
     "image_transport": ("", "how images arrive: raw or compressed", ("", "raw", "compressed")),
     "depth_transport": ("", "how depth arrives: raw or compressed", ("", "raw", "compressed")),
@@ -66,12 +86,20 @@ def given_parameters(values: dict[str, str]) -> dict[str, object]:
     parameters |= {name: values[name] for name in TEXTS if values[name]}
     parameters |= {name: values[name] == "true" for name in ("allow_download", "autostart") if values[name]}
     if values["threshold"]:
-        parameters["threshold"] = float(values["threshold"])
+        parameters["threshold"] = number("threshold", values["threshold"])
     if values["cameras"]:
         parameters["cameras"] = camera_names(values)
     if values["prompt"]:
         parameters["prompts"] = [text.strip() for text in values["prompt"].split(";") if text.strip()] or [""]
     return parameters
+
+
+def number(name: str, text: str) -> float:
+    """What an argument says; RuntimeError for what is no number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise RuntimeError(f"{name}:={text} is no number; write, for example, {name}:=0.4") from None
 
 
 def as_they_are(parameters: dict[str, object]) -> dict[str, object]:
@@ -179,7 +207,8 @@ def start(context: LaunchContext) -> list:
 
 def generate_launch_description() -> LaunchDescription:
     declared = [
-        DeclareLaunchArgument(name, default_value=default, description=description, choices=choices)
+        DeclareLaunchArgument(name, default_value=default, choices=choices, description=description + (
+            "" if default or name == "namespace" else "; empty: as params_file says"))
         for name, (default, description, choices) in ARGUMENTS.items()
     ]
     return LaunchDescription([*declared, OpaqueFunction(function=start)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 pytest.importorskip("launch_ros", reason="needs launch_ros, which comes with a ROS 2 installation")
 rclpy = pytest.importorskip("rclpy")
+from clipseg_ros.clipseg.setting import BACKENDS  # noqa: E402
 from clipseg_ros.ros.middleware import VARIABLES  # noqa: E402
 
 pytestmark = pytest.mark.ros
@@ -45,9 +47,13 @@ def load():
 def test_every_argument_is_described():
     declared = load().generate_launch_description().get_launch_arguments()
     wanted = {"image", "camera_info", "depth", "prompt", "weights", "device", "namespace", "params_file",
-              "use_sim_time", "log_level", "rviz", "image_transport"}
-    assert wanted <= {argument.name for argument in declared}
-    assert all(len(argument.description) > 10 for argument in declared)
+              "use_sim_time", "log_level", "rviz", "image_transport", "cameras", "threshold"}
+    descriptions = {argument.name: argument.description for argument in declared}
+    assert wanted <= set(descriptions)
+    assert all(len(description) > 10 for description in descriptions.values())
+    assert set(BACKENDS) <= set(re.findall(r"\w+", descriptions["backend"]))
+    assert {one for known in BACKENDS.values() for one in known} <= set(re.findall(r"\w+", descriptions["precision"]))
+    assert descriptions["threshold"].endswith("; empty: as params_file says")
 
 
 @pytest.mark.parametrize("given, expected", [
@@ -71,6 +77,11 @@ def test_only_given_arguments_win_over_the_file(given, expected):
 ])
 def test_what_people_change_first_are_arguments(given, expected):
     test_only_given_arguments_win_over_the_file(given, expected)
+
+
+def test_a_threshold_that_is_no_number_is_named():
+    with pytest.raises(RuntimeError, match="threshold:=high is no number; write, for example, threshold:=0.4"):
+        load().given_parameters(values_of(threshold="high"))
 
 
 def values_of(**given) -> dict[str, str]:

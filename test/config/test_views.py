@@ -12,7 +12,6 @@ import yaml
 
 pytest.importorskip("rclpy")
 pytest.importorskip("clipseg_ros.srv")
-from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
 from geometry_msgs.msg import PoseArray  # noqa: E402
 from rclpy.qos import (  # noqa: E402
     DurabilityPolicy,

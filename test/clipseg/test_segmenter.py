@@ -464,3 +464,24 @@ def test_cuda_equals_the_cpu(model, precision, tolerance):
     segmenter.warm_up()
     found = segmenter.segment(picture(), ["mug", Prompt(image=picture(seed=4))])
     assert np.abs(found - expected).max() < tolerance
+
+
+def test_kept_features_answer_prompts_of_later(model, segmenter, calls):
+    images = [picture(seed=1), picture(20, 30, seed=2)]
+    kept = [segmenter.features(image, camera=str(index)) for index, image in enumerate(images)]
+    assert {(one.dtype, one.shape) for one in kept} == {(np.dtype(np.float16), segmenter.features_shape)}
+    later = Segmenter(model, device="cpu")
+    found = later.maps_of(kept, ["mug", "cup"], [0.4, 0.6], sizes=[(48, 64), (10, 15)])
+    assert calls["encode_image"] == 2 and [maps.size for maps in found] == [(48, 64), (10, 15)]
+    assert found[0].thresholds == (0.4, 0.6)
+    np.testing.assert_allclose(found[0].values, segmenter.segment(images[0], ["mug", "cup"], camera="0"), atol=0.02)
+    assert calls["encode_image"] == 2, "a camera's last frame is not encoded again"
+    assert later.maps_of([], "mug", [0.5], sizes=[]) == []
+    with pytest.raises(ValueError, match="kept features have the shape"):
+        later.maps_of([kept[0][:, 1:]], "mug", [0.5], sizes=[(8, 8)])
+
+
+def test_networks_have_fingerprints(model):
+    again = Segmenter(small_model(), device="cpu", precision="bfloat16")
+    assert again.fingerprint == Segmenter(model, device="cpu").fingerprint
+    assert again.fingerprint != Segmenter(small_model(seed=1), device="cpu").fingerprint

@@ -257,3 +257,22 @@ def test_an_uncalibrated_camera_is_refused(k):
 def test_an_unknown_lens_is_refused(model, d, sentence):
     with pytest.raises(ValueError, match=sentence):
         Pinhole.from_camera_info(K, 640, 480, d=d, model=model)
+
+
+@pytest.mark.parametrize("d, model", [
+    ((), "plumb_bob"), ((-0.25, 0.08, 0.001, -0.002, 0.01), "plumb_bob"), ((0.02, -0.01, 0.003, -0.001), "equidistant"),
+    ((), "equidistant")])
+def test_points_are_seen_in_the_pixels_whose_rays_lead_to_them(d, model):
+    camera = Pinhole.from_camera_info([300, 0, 160, 0, 310, 120, 0, 0, 1], 320, 240, d=d, model=model)
+    rows, columns = np.mgrid[5:240:47, 5:320:61].reshape(2, -1)
+    rays = camera.rays[rows, columns].astype(np.float64)
+    points = np.column_stack([rays, np.ones(len(rays))]) * np.linspace(0.5, 9.0, len(rays))[:, None]
+    np.testing.assert_allclose(camera.project(points), np.column_stack([columns, rows]), atol=0.02)
+    assert np.isnan(camera.project(-points)).all()
+
+
+def test_a_smaller_image_of_the_same_camera_has_the_same_rays():
+    camera = Pinhole(300.0, 310.0, 159.5, 119.5, (320, 240), (-0.2, 0.05, 0.0, 0.0))
+    small = camera.resized((80, 60))
+    assert small.size == (80, 60)
+    np.testing.assert_allclose(small.bearing(10, 20), camera.bearing(41.5, 81.5), atol=1e-9)

@@ -166,3 +166,16 @@ def test_the_covariance_of_a_moved_cloud_is_the_rotated_covariance():
 def test_a_covariance_of_another_shape_is_refused(covariance):
     with pytest.raises(ValueError, match=r"it must be \(6, 6\)"):
         Transform.identity().rotate_covariance(covariance)
+
+
+def test_a_matrix_is_the_transform_that_it_says():
+    matrix = np.eye(4)
+    matrix[:3, :3], matrix[:3, 3] = Rotation.from_euler("xyz", [0.3, -1.2, 2.0]).as_matrix(), [1, -2, 3]
+    points = np.random.default_rng(0).normal(size=(5, 3))
+    np.testing.assert_allclose(Transform.from_matrix(matrix).apply(points), points @ matrix[:3, :3].T + matrix[:3, 3])
+
+
+@pytest.mark.parametrize("matrix", [np.eye(3), 2 * np.eye(4), np.diag([1, 1, -1, 1]), np.full((4, 4), np.nan)])
+def test_matrices_that_are_no_rigid_transform_are_refused(matrix):
+    with pytest.raises(ValueError, match="rigid"):
+        Transform.from_matrix(matrix)

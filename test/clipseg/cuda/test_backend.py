@@ -180,3 +180,13 @@ def test_recordings_equal_the_plain_network(model, told):
         found = logits(backend, images, wanted.cuda()).cpu()
         expected = logits(TorchBackend(model, SIZE), images, wanted)
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-2 * float(expected.std()))
+
+
+def test_reduced_features_come_back_from_another_number_format(model, backend):
+    images, wanted = [picture(*SIZE, seed=seed) for seed in range(3)], embeddings(model, 2)
+    features = backend.encode(images)
+    kept = backend.packed(features).half()
+    found = backend.decode(backend.unpacked(kept, model.grid(SIZE)), wanted)
+    plain = TorchBackend(model, SIZE)
+    torch.testing.assert_close(plain.packed(plain.encode(images)).half(), kept, rtol=0, atol=0.01)
+    torch.testing.assert_close(found, backend.decode(features, wanted), rtol=0, atol=0.05 * float(found.std()))

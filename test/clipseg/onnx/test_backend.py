@@ -56,6 +56,10 @@ def test_logits_equal_those_of_torch(backend, refined, monkeypatch):
             assert_equal_logits(segmenter.logits(image, some), reference.logits(image, some))
     np.testing.assert_allclose(segmenter.segment(picture(), prompts), reference.segment(picture(), prompts), atol=1e-4)
     segmenter.warm_up()
+    kept = [one.features(picture()) for one in (segmenter, reference)]
+    np.testing.assert_allclose(*kept, rtol=0, atol=0.01)
+    maps, = segmenter.maps_of(kept[1:], prompts, [0.5] * len(prompts), sizes=[picture().shape[:2]])
+    np.testing.assert_allclose(maps.values, reference.segment(picture(), prompts), atol=0.05)
 
 
 def test_a_frame_is_encoded_once(backend, monkeypatch):

@@ -29,6 +29,8 @@ ARGUMENTS = {
         None,
     ),
     "imu": ("imu", "topic of the camera's accelerometer (sensor_msgs/Imu), for point: top", None),
+    "camera_pose": ("camera_pose", "topic of the camera's poses in memory_frame (geometry_msgs/PoseStamped), where tf2 "
+                    "does not have them", None),
     "cameras": (
         "",
         "names of several cameras that share the network, 'front,rear'; each then has topics of its own, set by "
@@ -60,6 +62,9 @@ ARGUMENTS = {
     "image_transport": ("", "how images arrive: raw or compressed", ("", "raw", "compressed")),
     "depth_transport": ("", "how depth arrives: raw or compressed", ("", "raw", "compressed")),
     "target_frame": ("", "frame of the poses, such as base_link; needs tf2_ros", None),
+    "memory_size": ("", "megabytes in which frames are remembered, for ~/recall; needs memory_frame", None),
+    "memory_frame": ("", "fixed frame of the memory, map or odom", None),
+    "memory_file": ("", "file that keeps the memory over restarts", None),
     "autostart": ("", "whether the node configures and activates itself", ("", "true", "false")),
     "namespace": ("", "namespace of the node and of its topics", None),
     "name": ("clipseg", "name of the node", None),
@@ -76,8 +81,9 @@ ARGUMENTS = {
 }
 
 
-TOPICS = ("image", "camera_info", "depth", "imu")
-TEXTS = ("weights", "device", "precision", "backend", "image_transport", "depth_transport", "target_frame")
+TOPICS = ("image", "camera_info", "depth", "imu", "camera_pose")
+TEXTS = ("weights", "device", "precision", "backend", "image_transport", "depth_transport", "target_frame",
+         "memory_frame", "memory_file")
 
 
 def given_parameters(values: dict[str, str]) -> dict[str, object]:
@@ -85,8 +91,7 @@ def given_parameters(values: dict[str, str]) -> dict[str, object]:
     parameters: dict[str, object] = {"use_sim_time": values["use_sim_time"] == "true"}
     parameters |= {name: values[name] for name in TEXTS if values[name]}
     parameters |= {name: values[name] == "true" for name in ("allow_download", "autostart") if values[name]}
-    if values["threshold"]:
-        parameters["threshold"] = number("threshold", values["threshold"])
+    parameters |= {name: number(name, values[name]) for name in ("threshold", "memory_size") if values[name]}
     if values["cameras"]:
         parameters["cameras"] = camera_names(values)
     if values["prompt"]:

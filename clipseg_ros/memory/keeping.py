@@ -50,22 +50,24 @@ class Keeping:
     Attributes
     ----------
     frames : by number, oldest first
-    nbytes : what they take
+    places : where each camera's frames were taken
+    nbytes : what the frames take
     """
 
     def __init__(self, budget: int, novelty: Novelty) -> None:
         self._budget, self._novelty = budget, novelty
         self.frames: dict[int, Keyframe] = {}
+        self.places: dict[str, Places] = {}
         self.nbytes = 0
-        self._nearest: dict[int, tuple[float, int]] = {}
 
     def nearest(self, camera: str, pose: Transform) -> tuple[float, Keyframe | None]:
         """The kept frame of a camera that was taken from nearest to a pose, and how far that is: from 1 on it is new."""
-        distances, frames = self._distances(camera, pose)
-        if not frames:
+        places = self._of(camera)
+        if not len(places.numbers):
             return np.inf, None
+        distances = places.distances(pose)
         index = int(distances.argmin())
-        return float(distances[index]), frames[index]
+        return float(distances[index]), self.frames[int(places.numbers[index])]
 
     def is_outdated(self, known: Keyframe, distance: float, stamp: float, features: np.ndarray) -> bool:
         """Whether a frame shows something new although it is of a view that is `known`, at this distance."""
@@ -75,56 +77,79 @@ class Keeping:
 
     def put(self, frame: Keyframe) -> None:
         """Keep a frame. It replaces those of the same view; beyond the budget, the most redundant ones go."""
-        distances, others = self._distances(frame.camera, frame.pose)
-        self.remove(other.number for other, distance in zip(others, distances) if distance < SAME_VIEW)
-        self.frames[frame.number] = frame
-        self.nbytes += frame.nbytes
-        self._link(frame)
+        places = self._of(frame.camera)
+        self.remove(places.numbers[places.distances(frame.pose) < SAME_VIEW].tolist())
+        self._add(frame)
         while self.nbytes > self._budget and len(self.frames) > 1:
             self.remove([self._most_redundant()])
 
     def remove(self, numbers: Iterable[int]) -> None:
         """Let go of frames by number."""
-        gone = set(numbers) & self.frames.keys()
-        for number in gone:
-            self.nbytes -= self.frames.pop(number).nbytes
-            del self._nearest[number]
-        for number in [number for number, (_, other) in self._nearest.items() if other in gone]:
-            self._link(self.frames[number])
+        for number in set(numbers) & self.frames.keys():
+            frame = self.frames.pop(number)
+            self.nbytes -= frame.nbytes
+            self.places[frame.camera].remove(number)
 
     def replace(self, frames: Iterable[Keyframe]) -> None:
-        """Take frames in place of those with their numbers; nothing is judged anew."""
-        for frame in frames:
-            self.frames[frame.number] = frame
-        for frame in self.frames.values():
-            self._nearest[frame.number] = (np.inf, frame.number)
-        for frame in self.frames.values():
-            self._link(frame)
-        self.nbytes = sum(frame.nbytes for frame in self.frames.values())
+        """Take frames in place of those with their numbers; which are new is not judged again."""
+        kept = self.frames | {frame.number: frame for frame in frames}
+        self.frames, self.places, self.nbytes = {}, {}, 0
+        for frame in kept.values():
+            self._add(frame)
 
-    def _link(self, frame: Keyframe) -> None:
-        """Find the frame's nearest one, and tell the others that it came."""
-        distances, others = self._distances(frame.camera, frame.pose)
-        self._nearest[frame.number] = (np.inf, frame.number)
-        for other, apart in zip(others, distances):
-            if other is not frame:
-                self._nearest[frame.number] = min(self._nearest[frame.number], (apart, other.number))
-                self._nearest[other.number] = min(self._nearest[other.number], (apart, frame.number))
+    def _add(self, frame: Keyframe) -> None:
+        self.frames[frame.number] = frame
+        self.nbytes += frame.nbytes
+        self._of(frame.camera).add(frame.number, frame.pose)
+
+    def _of(self, camera: str) -> Places:
+        return self.places.setdefault(camera, Places(self._novelty))
 
     def _most_redundant(self) -> int:
-        """The older one of the two that are nearest to each other."""
-        number = min(self._nearest, key=lambda one: self._nearest[one][0])
-        return min(number, self._nearest[number][1])
+        """The older one of the two that are nearest to each other; where all cameras have one frame, the oldest."""
+        some = [places for places in self.places.values() if len(places.numbers)]
+        places = min(some, key=lambda one: one.gaps.min())
+        index = int(places.gaps.argmin())
+        return min(self.frames) if np.isinf(places.gaps[index]) else int(min(places.numbers[index], places.others[index]))
 
-    def _distances(self, camera: str, pose: Transform) -> tuple[np.ndarray, list[Keyframe]]:
-        """How far the camera's frames are from a pose, in shares of a new view's distance."""
-        frames = [frame for frame in self.frames.values() if frame.camera == camera]
-        if not frames:
-            return np.zeros(0), frames
-        moved = np.linalg.norm([frame.pose.translation - pose.translation for frame in frames], axis=1)
-        cosines = np.abs(np.array([frame.pose.rotation for frame in frames]) @ pose.rotation)
-        turned = 2 * np.degrees(np.arccos(np.minimum(cosines, 1.0)))
-        return np.hypot(moved / self._novelty.step, turned / self._novelty.turn), frames
+
+class Places:
+    """Where the frames of one camera were taken, how far each is from its nearest one (n,), and which that is (n,)."""
+
+    def __init__(self, novelty: Novelty) -> None:
+        self._novelty = novelty
+        self.numbers, self.others = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self.gaps = np.zeros(0)
+        self._translations, self._rotations = np.zeros((0, 3)), np.zeros((0, 4))
+
+    def distances(self, pose: Transform) -> np.ndarray:
+        """(n,) how far each frame is from a pose, in shares of a new view's distance."""
+        moved = np.linalg.norm(self._translations - pose.translation, axis=1)
+        turned = 2 * np.degrees(np.arccos(np.minimum(np.abs(self._rotations @ pose.rotation), 1.0)))
+        return np.hypot(moved / self._novelty.step, turned / self._novelty.turn)
+
+    def add(self, number: int, pose: Transform) -> None:
+        """Note a frame."""
+        apart = self.distances(pose)
+        nearer = apart < self.gaps
+        self.gaps, self.others = np.where(nearer, apart, self.gaps), np.where(nearer, number, self.others)
+        nearest = (apart.min(), self.numbers[apart.argmin()]) if len(apart) else (np.inf, number)
+        self.gaps, self.others = np.append(self.gaps, nearest[0]), np.append(self.others, nearest[1])
+        self.numbers = np.append(self.numbers, number)
+        self._translations = np.vstack([self._translations, pose.translation])
+        self._rotations = np.vstack([self._rotations, pose.rotation])
+
+    def remove(self, number: int) -> None:
+        """Forget a frame, and find those their nearest ones anew whose nearest it was."""
+        left = self.numbers != number
+        self.numbers, self.others, self.gaps = self.numbers[left], self.others[left], self.gaps[left]
+        self._translations, self._rotations = self._translations[left], self._rotations[left]
+        for index in np.flatnonzero(self.others == number):
+            apart = self.distances(Transform(self._translations[index], self._rotations[index]))
+            apart[index] = np.inf
+            nearest = int(apart.argmin())
+            self.gaps[index] = apart[nearest]
+            self.others[index] = self.numbers[nearest]
 
 
 def change(before: np.ndarray, now: np.ndarray) -> float:

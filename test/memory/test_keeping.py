@@ -69,10 +69,12 @@ def test_what_is_noted_of_the_nearest_is_true_whatever_came_and_went(seed):
         if number % 7 == 6:
             keeping.remove([int(rng.choice(list(keeping.frames)))])
         assert keeping.nbytes == sum(one.nbytes for one in keeping.frames.values()) <= 8 * frame(0).nbytes
-        for one in keeping.frames.values():
-            others = Keeping(10**9, Novelty())
-            others.frames = {other.number: other for other in keeping.frames.values() if other is not one}
-            assert keeping._nearest[one.number][0] == pytest.approx(others.nearest(one.camera, one.pose)[0], rel=1e-6)
+        for camera, places in keeping.places.items():
+            mine = [one for one in keeping.frames.values() if one.camera == camera]
+            assert places.numbers.tolist() == [one.number for one in mine]
+            for one, gap in zip(mine, places.gaps):
+                apart = places.distances(one.pose)[places.numbers != one.number]
+                assert gap == pytest.approx(apart.min(initial=np.inf), rel=1e-6, abs=1e-6)
 
 
 def test_novelty_must_be_something():

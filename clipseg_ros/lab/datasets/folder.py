@@ -10,7 +10,8 @@
          "visual_image": "visual/000000.png",      optional: a support image
          "visual_mask": "visual/000000_mask.png"}  and the mask of the object in it
     DIR/scenes.jsonl      optional, one object per image with at least "image", and "ids" (8-bit PNG of
-                          instance ids, 0 = none), "depth" (16-bit PNG, mm) and "objects" ([{"id": 1}, ...])
+                          instance ids, 0 = none), "depth" (16-bit PNG, mm) and "objects" ([{"id": 1}, ...]);
+                          for a memory also "camera_pose" (4, 4: optical frame to fixed frame), "K" (3, 3), "stamp" (s)
 
 Keys that are not listed here are left alone. No path may lead out of DIR, neither by ".." nor by a link.
 """

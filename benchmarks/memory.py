@@ -4,8 +4,8 @@
     python benchmarks/memory.py [--weights FILE] [--frames 100] [--rounds 5]
 
 By default random weights in the published size, made here; with them nothing is found, so that "a prompt" is the
-decoding alone; with `--weights demo` things are found, cut out and joined as well. Encodings and recalls take turns, and
-the ratio is the median of the rounds' ratios.
+decoding alone; with `--weights demo` things are found, cut out and joined as well. Encodings and recalls take turns,
+and the ratio is the median of the rounds' ratios.
 """
 from __future__ import annotations
 

@@ -3,9 +3,9 @@
 
     python benchmarks/tours.py [--tours 10] [--seed 100] [--json FILE]
 
-Each tour has 60 frames of another room, with depth. Afterwards the memory is asked for every kind of thing that was seen,
-for what one can do with them, and for what is not there; then a thing on the table is moved, a second tour of 24 frames
-is made, and the memory of both is asked where the thing is. Answers of the network are the demo's, or the true masks. A
+Each tour has 60 frames of another room, with depth. Afterwards the memory is asked for every kind of thing that was
+seen, for what one can do with them, and for what is not there; then a thing on the table is moved, a second tour of 24
+frames is made, and the memory of both is asked where the thing is. Answers of the network are the demo's, or the true masks. A
 recalled thing is right where it is a meant one in the keyframe of its best view, at a mask IoU of 0.5; "directly" means
 the frame that shows the thing best, which the truth chooses, without a memory. Positions are the mean of the visible
 surface. Rooms 0 to 8 were used to choose the parameters: report others. Needs what `clipseg scenes` needs.
@@ -103,7 +103,8 @@ def table(figures: dict[str, Figures], moved: dict[str, list[tuple[bool, bool]]]
             rows[case] |= {"moved thing where it is": float(told[:, 0].mean()),
                            "moved thing where it was": float(told[:, 1].mean())}
     asked = next(iter(figures.values()))
-    print(f"{asked.asked} questions for what was seen, {asked.absent} for what was not, {len(moved[CASES[0]])} things moved")
+    print(f"{asked.asked} questions for what was seen, {asked.absent} for what was not, "
+          f"{len(moved[CASES[0]])} things moved")
     print(f"{'':32}" + "".join(f"{case:>28}" for case in rows))
     for name in rows[CASES[0]]:
         print(f"{name:32}" + "".join(f"{row[name]:28.3f}" if name in row else f"{'-':>28}" for row in rows.values()))

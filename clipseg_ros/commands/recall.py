@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`clipseg recall`: remember the frames of a folder, then find prompts in all of them; a table, and a plan from above."""
+"""`clipseg recall`: remember the frames of a folder, then find prompts in all of them; a table, a plan from above."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="what to find, also 'text=threshold'; repeatable, or several separated by ';'")
     add_network_arguments(parser)
     parser.add_argument("--size", type=float, default=500.0, metavar="MB", help="of the memory (default: 500)")
-    parser.add_argument("--map", type=Path, metavar="FILE", help="plan of the way, the keyframes and what was found, .png")
+    parser.add_argument("--map", type=Path, metavar="FILE", help="plan of the way, the keyframes and what was found, "
+                        ".png")
 
 
 def run(args: argparse.Namespace) -> int:

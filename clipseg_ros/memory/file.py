@@ -41,7 +41,8 @@ def save(path: Path, frames: Sequence[Keyframe], network: str) -> None:
             os.fsync(stream.fileno())
         os.replace(partial, path)
     except SafetensorError as error:
-        raise OSError(f"the memory cannot be written to {path}: {error}; what was saved before is still there") from None
+        raise OSError(f"the memory cannot be written to {path}: {error}; what was saved before is still "
+                      "there") from None
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(partial)
@@ -99,7 +100,8 @@ def _about(frame: Keyframe) -> dict[str, Any]:
 def _frame(about: dict[str, Any], stored: Any) -> Keyframe:
     """The keyframe that a line of the header describes; KeyError, TypeError or ValueError where something is wrong."""
     number, size = about["number"], tuple(about["size"])
-    arrays = {name: stored.get_tensor(f"{number}.{name}") for name in ("features", "jpeg", "depth")[:3 if about["depth"] else 2]}
+    names = ("features", "jpeg", "depth") if about["depth"] else ("features", "jpeg")
+    arrays = {name: stored.get_tensor(f"{number}.{name}") for name in names}
     view = about["view"]
     if view is not None:
         view = Pinhole(**{**view, "size": tuple(view["size"]), "distortion": tuple(view["distortion"])})

@@ -2,7 +2,7 @@
 """Which frames are worth keeping: those that show something new, and of those no more than there is room for."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,8 +33,10 @@ class Novelty:
             raise ValueError(f"something new is {self}; all of it must be above 0")
 
 
+LOOK_AGAIN = 1.0
+"""Seconds between two looks at whether something has changed in a view that is known."""
 SAME_VIEW = 0.25
-"""Share of a new view's distance up to which two frames are of the same view, so that the later one replaces the other."""
+"""Share of a new view's distance up to which two frames are of the same view: the later one replaces the other."""
 _CHANGED_TOKENS = 0.98
 """This quantile of the tokens' changes tells: a small thing covers few of them."""
 
@@ -58,10 +60,11 @@ class Keeping:
         self._budget, self._novelty = budget, novelty
         self.frames: dict[int, Keyframe] = {}
         self.places: dict[str, Places] = {}
+        self._looked: dict[str, float] = {}
         self.nbytes = 0
 
     def nearest(self, camera: str, pose: Transform) -> tuple[float, Keyframe | None]:
-        """The kept frame of a camera that was taken from nearest to a pose, and how far that is: from 1 on it is new."""
+        """How far the nearest kept frame of a camera is from a pose, from 1 on it is new; and that frame."""
         places = self._of(camera)
         if not len(places.numbers):
             return np.inf, None
@@ -69,11 +72,17 @@ class Keeping:
         index = int(distances.argmin())
         return float(distances[index]), self.frames[int(places.numbers[index])]
 
-    def is_outdated(self, known: Keyframe, distance: float, stamp: float, features: np.ndarray) -> bool:
-        """Whether a frame shows something new although it is of a view that is `known`, at this distance."""
-        if stamp - known.stamp > self._novelty.max_age:
+    def is_new(self, known: Keyframe | None, distance: float, stamp: float, features: Callable[[], np.ndarray]) -> bool:
+        """Whether a frame at a `distance` from the `nearest` one shows something new.
+
+        Its features are asked for where the view is that of the known one, and only once in `LOOK_AGAIN` seconds.
+        """
+        if known is None or distance >= 1 or stamp - known.stamp > self._novelty.max_age:
             return True
-        return distance < SAME_VIEW and change(known.features, features) > self._novelty.change
+        if distance >= SAME_VIEW or 0 <= stamp - self._looked.get(known.camera, -np.inf) < LOOK_AGAIN:
+            return False
+        self._looked[known.camera] = stamp
+        return change(known.features, features()) > self._novelty.change
 
     def put(self, frame: Keyframe) -> None:
         """Keep a frame. It replaces those of the same view; beyond the budget, the most redundant ones go."""
@@ -110,7 +119,9 @@ class Keeping:
         some = [places for places in self.places.values() if len(places.numbers)]
         places = min(some, key=lambda one: one.gaps.min())
         index = int(places.gaps.argmin())
-        return min(self.frames) if np.isinf(places.gaps[index]) else int(min(places.numbers[index], places.others[index]))
+        if np.isinf(places.gaps[index]):
+            return min(self.frames)
+        return int(min(places.numbers[index], places.others[index]))
 
 
 class Places:

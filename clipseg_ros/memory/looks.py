@@ -70,7 +70,8 @@ class Viewer:
         maps = self._maps[prompt]
         small = (rows[there] * maps.shape[0] // height, columns[there] * maps.shape[1] // width)
         level = float(maps[small].mean()) / 255 if there.any() else 0.0
-        return Look(self.frame.number, self.frame.stamp, seen, float(through.sum() / seen), level, float(np.linalg.norm(local.mean(axis=0))))
+        distance = float(np.linalg.norm(local.mean(axis=0)))
+        return Look(self.frame.number, self.frame.stamp, seen, float(through.sum() / seen), level, distance)
 
 
 def looks_at(points: np.ndarray, viewers: Iterable[Viewer], prompt: int) -> Iterator[Look]:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 SIZE = 500.0
 """Megabytes, by default."""
-LOOK_AGAIN = 1.0
-"""Seconds between two looks at whether something has changed in a view that is known."""
 _SEEN = 0.01
 """Share of a keyframe's pixels with depth that must lie around a point, for it to show what is there."""
 
@@ -55,7 +53,6 @@ class Memory:
         self._segmenter = segmenter
         self._kept = Keeping(int(size * 1e6), novelty)
         self._next = 0
-        self._looked: dict[str, float] = {}
         self._lock = Lock()
 
     def __len__(self) -> int:
@@ -95,13 +92,12 @@ class Memory:
         pose = pose if isinstance(pose, Transform) else Transform.from_matrix(pose)
         with self._lock:
             distance, known = self._kept.nearest(name, pose)
-        if known is not None and distance < 1:
-            # What was kept before its depth arrived is kept anew.
-            flat = distance < SAME_VIEW and known.depth is None
-            if flat and look_up is not None:
-                camera, depth, *_ = look_up()
-            if not (flat and depth is not None) and not self._has_changed(image, known, distance, stamp=stamp, name=name):
-                return None
+        if known is not None and known.depth is None and distance < SAME_VIEW and look_up is not None:
+            camera, depth, *_ = look_up()  # the depth of what is known may have come too late
+        late = known is not None and known.depth is None and distance < SAME_VIEW and depth is not None
+        if not late and not self._kept.is_new(known, distance, stamp,
+                                              lambda: self._segmenter.features(image, camera=name)):
+            return None
         features = self._segmenter.features(image, camera=name)
         if look_up is not None:
             camera, depth, *_ = look_up()
@@ -111,14 +107,6 @@ class Memory:
             self._next += 1
             self._kept.put(frame)
         return frame
-
-    def _has_changed(self, image: np.ndarray, known: Keyframe, distance: float, *, stamp: float, name: str) -> bool:
-        """Whether a view that is known shows something new; looked at now and again."""
-        if 0 <= stamp - self._looked.get(name, -np.inf) < LOOK_AGAIN:
-            return False
-        self._looked[name] = stamp
-        features = self._segmenter.features(image, camera=name)
-        return self._kept.is_outdated(known, distance, stamp, features)
 
     def start(self, prompts: Prompts, *, thresholds: Sequence[float] | None = None,
               since: float | None = None) -> Recall:
@@ -156,7 +144,7 @@ class Memory:
         return len(gone)
 
     def correct_poses(self, poses: Mapping[int, Transform]) -> None:
-        """Give keyframes new poses, by number, as after a loop closure; those that are not kept any more are ignored."""
+        """Give keyframes new poses, by number, as after a loop closure; numbers of none that is kept are ignored."""
         with self._lock:
             frames = self._kept.frames
             self._kept.replace(replace(frames[number], pose=pose) for number, pose in poses.items() if number in frames)

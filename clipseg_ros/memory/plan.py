@@ -23,9 +23,9 @@ def draw_plan(keyframes: Sequence[Keyframe], objects: Sequence[RecalledObject] =
               way: Sequence[Transform] = ()) -> np.ndarray:
     """(H, W, 3) uint8 RGB: the fixed frame from above, x to the right and y up, its z axis towards the reader.
 
-    What the keyframes saw below 1.8 m is shown in its colours, the `way` of the camera as a line, each keyframe as a wedge
-    in the direction in which it looks, each object with a place by its points, its name, its score and how often it was
-    seen.
+    What the keyframes saw below 1.8 m is shown in its colours, the `way` of the camera as a line, each keyframe as a
+    wedge in the direction in which it looks, each object with a place by its points, its name, its score and how
+    often it was seen.
 
     Raises
     ------
@@ -42,7 +42,8 @@ def draw_plan(keyframes: Sequence[Keyframe], objects: Sequence[RecalledObject] =
     picture[down, across] = colours
     picture = cv2.erode(picture, np.ones((3, 3), np.uint8))
     if len(way) > 1:
-        cv2.polylines(picture, [paper.place(np.array([pose.translation for pose in way]))], False, _GREY, 1, cv2.LINE_AA)
+        line = paper.place(np.array([pose.translation for pose in way]))
+        cv2.polylines(picture, [line], False, _GREY, 1, cv2.LINE_AA)
     for frame in keyframes:
         _draw_wedge(picture, paper, frame)
     placed = [one for one in objects if one.found.pose is not None]
@@ -113,7 +114,8 @@ def _draw_name(picture: np.ndarray, paper: _Paper, one: RecalledObject, named: l
     left, top, across, down = cv2.boundingRect(paper.place(one.points))
     x = int(np.clip(left + (across - width) // 2, 4, max(paper.size[0] - width - 8, 4)))
     y = max(top + down, 0) + height + 10
-    while any(x < right and left < x + width and y - height - 8 < bottom and top < y for left, top, right, bottom in named):
+    while any(x < right and left < x + width and y - height - 8 < bottom and top < y
+              for left, top, right, bottom in named):
         y += height + 10
     y = min(y, paper.size[1] - 8)
     named.append((x - 4, y - height - 5, x + width + 4, y + 5))

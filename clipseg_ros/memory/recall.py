@@ -134,7 +134,9 @@ class Recall:
             looks = since
         surely = max(one.found.region.score for one in thing.sightings) >= min(PEAK * threshold, (1 + threshold) / 2)
         enough = min(VIEWS, max(len(looks) - 1, 1))
-        if not surely or len(thing.frames) < enough or _found(thing, looks) < FOUND or _is_replaced(thing, looks, threshold):
+        if not surely or len(thing.frames) < enough or _found(thing, looks) < FOUND:
+            return 0.0
+        if _is_replaced(thing, looks, threshold):
             return 0.0
         score = float(np.average([look.level for look in looks], weights=[look.weight for look in looks]))
         return score if score >= LEAST * threshold else 0.0

@@ -34,10 +34,19 @@ def test_a_known_view_is_outdated_by_age_and_by_a_small_change_from_the_same_pla
     same = known.features
     one_token = same.copy()
     one_token[0, 3] += 1
-    assert keeping.is_outdated(known, 0.9, 60.5, same)
-    assert not keeping.is_outdated(known, 0.0, 59.0, same)
-    assert keeping.is_outdated(known, 0.1, 1.0, one_token)
-    assert not keeping.is_outdated(known, 0.9, 1.0, one_token), "from another place everything looks a little different"
+    keeping.put(known)
+
+    def is_new(camera: str, x: float, stamp: float, features) -> bool:
+        distance, nearest = keeping.nearest(camera, pose(x))
+        return keeping.is_new(nearest, distance, stamp, features)
+
+    assert is_new("front", 0.2, 60.5, lambda: same)
+    assert not is_new("front", 0.0, 59.0, lambda: same)
+    assert is_new("front", 0.02, 1.0, lambda: one_token)
+    assert not is_new("front", 0.02, 1.5, pytest.fail), "it was looked at a moment ago"
+    assert is_new("front", 0.02, 2.5, lambda: one_token)
+    assert not is_new("front", 0.2, 1.0, pytest.fail), "from elsewhere all looks a little different"
+    assert is_new("rear", 0.0, 1.0, pytest.fail), "nothing is asked for where the pose says enough"
 
 
 def test_over_budget_the_most_redundant_goes_never_simply_the_oldest():

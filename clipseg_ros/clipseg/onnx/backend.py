@@ -55,7 +55,8 @@ class ExportedBackend(Backend):
 
     def _paint(self, image: ImageFeatures, embeddings: Tensor) -> Tensor:
         prompts = embeddings.float().contiguous().numpy()
-        return torch.from_numpy(self._decoder([prompts, *(reduced.contiguous().numpy() for reduced in image.activations)])[0])
+        reduced = [activation.contiguous().numpy() for activation in image.activations]
+        return torch.from_numpy(self._decoder([prompts, *reduced])[0])
 
     def _encode_one(self, image: np.ndarray) -> ImageFeatures:
         reduced = self._encoder([to_encoder_input(image, self._size)])

@@ -218,7 +218,7 @@ def answers(memory: Memory, questions: Sequence[Question]) -> list[list[Recalled
 
 def is_moved(recalled: Sequence[RecalledObject], before: Sequence[float], after: Sequence[float],
              others: Sequence[Sequence[float]]) -> tuple[bool, bool]:
-    """Whether a thing is recalled where it is now, and where it was; places (x, y), also those of `others` of its kind."""
+    """Whether a thing is recalled where it is now, and where it was; places (x, y), also of `others` of its kind."""
     places = np.array([after, before, *others])
     positions = [one.found.pose.position[:2] for one in recalled if one.found.pose is not None]
     apart = np.linalg.norm(np.array(positions).reshape(-1, 1, 2) - places, axis=2)

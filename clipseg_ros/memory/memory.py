@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clipseg_ros.clipseg.prompts import Prompt, as_prompts
+from clipseg_ros.clipseg.prompts import as_prompts
 from clipseg_ros.memory import file
 from clipseg_ros.memory.keeping import SAME_VIEW, Keeping, Novelty
 from clipseg_ros.memory.keyframe import Keyframe

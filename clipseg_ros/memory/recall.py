@@ -127,8 +127,8 @@ class Recall:
 
         That is what was found in too few of these views, nowhere surely, or in none of the newest.
         """
-        looks = list(looks_at(thing.points, self._viewers, thing.best.found.prompt_index))
-        looks = [look for look in looks if look.through <= 0.5]  # when something was there
+        every = list(looks_at(thing.points, self._viewers, thing.best.found.prompt_index))
+        looks = [look for look in every if look.through <= 0.5]  # when something was there
         since = [look for look in looks if look.stamp >= thing.first]
         if len(thing.frames) >= VIEWS_SINCE and _found(thing, since) >= FOUND_SINCE:
             looks = since
@@ -136,7 +136,7 @@ class Recall:
         enough = min(VIEWS, max(len(looks) - 1, 1))
         if not surely or len(thing.frames) < enough or _found(thing, looks) < FOUND:
             return 0.0
-        if _is_replaced(thing, looks, threshold):
+        if _is_replaced(thing, every, threshold):
             return 0.0
         score = float(np.average([look.level for look in looks], weights=[look.weight for look in looks]))
         return score if score >= LEAST * threshold else 0.0
@@ -149,10 +149,11 @@ def _found(thing: Thing, looks: Sequence[Look]) -> float:
 
 
 def _is_replaced(thing: Thing, looks: Sequence[Look], threshold: float) -> bool:
-    """Whether the newest good views, since the thing was seen last, show something else in its place."""
+    """Whether most of the newest good views, since the thing was seen last, show nothing or something else there."""
     good = _GOOD * max(look.weight for look in looks)
     later = [look for look in looks if look.stamp > thing.last and look.weight >= good][:_NEWEST]
-    return len(later) == _NEWEST and max(look.level for look in later) < _OTHER * threshold
+    levels = [look.level * (1 - look.through) for look in later]
+    return len(later) == _NEWEST and float(np.median(levels)) < _OTHER * threshold
 
 
 def _pieces(region: Region) -> list[Region]:

@@ -35,8 +35,7 @@ pytestmark = pytest.mark.ros
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 ON_REQUEST = ("points", "scene_cloud")
 """Large clouds: in the views, but not shown until somebody asks for them."""
-PUBLISHED = {f"/clipseg/{name}": PointCloud2 for name in ON_REQUEST} | {
-    f"/clipseg/{name}": output.message_type for name, output in OUTPUTS.items()}
+PUBLISHED = {f"/clipseg/{name}": output.message_type for name, output in OUTPUTS.items()}
 EVERYTHING = {"overlay", "poses", "markers", "cloud", *ON_REQUEST}
 
 

@@ -8,10 +8,11 @@ IN_ENVIRONMENT = @test -n "$(PYTHON)" || { echo "clipseg_ros: a Python 3.10 to 3
 export WEIGHTS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test build demo-model clean distclean
+.PHONY: help demo play test build demo-model clean distclean
 
 help:
 	@echo "make demo [WEIGHTS=published|PATH]  start the node, play recorded scenes to it, prompt it; writes demo.png"
+	@echo "make play [WEIGHTS=...] [ARGS=...]  the simulated camera, the node and a page in the browser on which to try prompts"
 	@echo "make test [ARGS=...]                every test; ARGS goes to pytest, e.g. ARGS='-k regions -x'"
 	@echo "make build                          only the environment and the package in it"
 	@echo "make demo-model                     render the simulated home and train the demo weights anew (hours on a CPU)"
@@ -24,6 +25,9 @@ help:
 
 demo:
 	$(IN_ENVIRONMENT) python -m clipseg_ros.demo.run $${WEIGHTS:+--weights "$$WEIGHTS"}
+
+play:
+	$(IN_ENVIRONMENT) python -m clipseg_ros.demo.play $${WEIGHTS:+--weights "$$WEIGHTS"} $(ARGS)
 
 test:
 	$(IN_ENVIRONMENT) python -m pytest $(ARGS)

@@ -12,7 +12,8 @@ from typing import Sequence
 
 from clipseg_ros import __version__
 
-COMMANDS = ("segment", "bag", "recall", "watch", "ask", "weights", "export", "scenes", "train", "evaluate", "benchmark")
+COMMANDS = ("segment", "bag", "recall", "serve", "watch", "ask", "weights", "export", "scenes", "train", "evaluate",
+            "benchmark")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -77,6 +77,10 @@ ARGUMENTS = {
     "use_sim_time": ("false", "whether the clock comes from /clock", ("true", "false")),
     "log_level": ("info", "least severe messages that are shown", ("debug", "info", "warn", "error", "fatal")),
     "rviz": ("false", "whether RViz is started, showing the overlay, the poses and the points", ("true", "false")),
+    "web": ("false", "whether a page is served on which prompts are tried in a browser", ("true", "false")),
+    "web_address": ("127.0.0.1", "where the page listens; 0.0.0.0 lets other machines in, with the token that is printed", None),
+    "web_port": ("8642", "port of the page", None),
+    "web_save_to": ("", "folder in which the page keeps frames as training data; empty: the browser gets them", None),
     "rviz_config": (str(CONFIG / "clipseg.rviz"), "what RViz shows", None),
 }
 
@@ -182,6 +186,16 @@ def rviz(values: dict[str, str], pushed: str) -> list:
                  parameters=[{"use_sim_time": values["use_sim_time"] == "true"}])]
 
 
+def page(values: dict[str, str], given: dict[str, str]) -> list:
+    """The page of this node, in a process of its own, so that it never slows the network."""
+    parameters = {"node": values["name"], "address": values["web_address"], "port": int(values["web_port"]),
+                  "save_to": values["web_save_to"], "use_sim_time": values["use_sim_time"] == "true"}
+    return [Node(package="clipseg_ros", executable="clipseg_web", name=f"{values['name']}_web",
+                 namespace=values["namespace"], parameters=[as_they_are(parameters)],
+                 remappings=remappings(values, given), additional_env=environment(values), output="screen",
+                 emulate_tty=True)]
+
+
 def start(context: LaunchContext) -> list:
     given = dict(context.launch_configurations)
     values = {name: given[name] for name in ARGUMENTS}
@@ -192,6 +206,7 @@ def start(context: LaunchContext) -> list:
     return [
         *(LogInfo(msg=sentence) for sentence in doubts(given)),
         *(rviz(values, pushed) if values["rviz"] == "true" else []),
+        *(page(values, given) if values["web"] == "true" else []),
         Node(
             package="clipseg_ros",
             executable="clipseg_node",

@@ -22,15 +22,18 @@ MAY_IMPORT = {
     "clipseg": {"perception", "recorded"},
     "memory": {"clipseg", "perception"},
     "ros": {"clipseg", "perception", "messages", "memory", *GENERATED},
+    "web": {"clipseg", "perception", "ros", *GENERATED},
     # Recordings are searched without ROS, with what the node is made of.
     "bags": {"clipseg", "messages", "perception"},
     "lab": {"clipseg", "perception", "memory", "recorded"},
-    "demo": {"clipseg", "perception", "messages", "recorded", "lab", "ros", *GENERATED},
-    "commands": {"clipseg", "perception", "memory", "recorded", "lab", "bags", "ros", *GENERATED},
+    "demo": {"clipseg", "perception", "messages", "recorded", "lab", "ros", "web", *GENERATED},
+    "commands": {"clipseg", "perception", "memory", "recorded", "lab", "bags", "ros", "web", *GENERATED},
     "cli": {"commands"},
 }
 NEVER = {"perception": {"torch", "rclpy"}, "messages": {"torch", "rclpy"}, "clipseg": {"rclpy"},
          "memory": {"torch", "rclpy"}, "bags": {"rclpy"}, "lab": {"rclpy"}, "commands": {"rclpy"}}
+NODES = {PACKAGE / "web" / name for name in ("node.py", "remote.py", "watched.py", "health.py")}
+"""The files of the page that follow a running node; the others serve it without ROS as well."""
 VISITORS = {PACKAGE / "commands" / name for name in ("watch.py", "ask.py")}
 """The commands that talk to a running node; the others do without ROS, and these too until they run."""
 
@@ -75,6 +78,12 @@ def test_only_the_visiting_commands_know_of_ros_and_only_while_they_run():
     assert all(any(name.startswith("clipseg_ros.srv") for name in imported(file)) for file in VISITORS)
 
 
+def test_the_page_is_served_without_ros():
+    for file in set(files("web")) - NODES:
+        rooms = {name.split(".")[1] for name in imported(file) if name.startswith("clipseg_ros.")}
+        assert not rooms & {"ros", *GENERATED} and "rclpy" not in {name.split(".")[0] for name in imported(file)}, file
+
+
 def test_every_file_is_in_a_room():
     inside = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in PACKAGE.rglob("*.py")}
     assert inside <= {*MAY_IMPORT, "__init__"}
@@ -93,4 +102,13 @@ def test_the_node_brings_nothing_of_the_laboratory_along():
     ended = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     loaded = ast.literal_eval(ended.stdout)
     assert "clipseg_ros.ros.pipeline" in loaded
-    assert not [name for name in loaded if name.split(".")[1] in ("lab", "demo", "commands")]
+    assert not [name for name in loaded if name.split(".")[1] in ("lab", "demo", "commands", "web")]
+
+
+@pytest.mark.ros
+def test_the_page_of_a_node_loads_neither_laboratory_nor_pytorch():
+    pytest.importorskip("aiohttp")
+    code = ("import clipseg_ros.web.node, sys; "
+            "print([name for name in sys.modules if name == 'torch' or name.startswith('clipseg_ros.lab')])")
+    ended = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert ast.literal_eval(ended.stdout) == []

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 HELP = "Find prompts in pictures: tables of scores, places and objects, an overlay, cut-outs, the arrays."
 
-_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
 """Endings of the files of a folder that are taken for pictures."""
 
 _OVERLAY_SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -88,13 +88,13 @@ def _pictures(arguments: Sequence[Path], faults: list[str]) -> list[Path]:
             pictures.append(argument)
             continue
         try:
-            found = sorted(file for file in argument.iterdir() if file.suffix.lower() in _PICTURES
+            found = sorted(file for file in argument.iterdir() if file.suffix.lower() in PICTURES
                            and not file.name.startswith(".") and not file.is_dir())
         except OSError as error:
             faults.append(_sentence(argument, error))
             continue
         if not found:
-            faults.append(f"the folder {readable(argument)} holds no picture ({', '.join(_PICTURES)})")
+            faults.append(f"the folder {readable(argument)} holds no picture ({', '.join(PICTURES)})")
         pictures += found
     return pictures
 

@@ -122,17 +122,18 @@ class FolderWriter:
         folder.add_scene(image, ids=ids, depth=depth, objects=[{"id": 1, "category": "cup"}])
     """
 
-    def __init__(self, directory: str | Path, *, jpeg_quality: int | None = None) -> None:
+    def __init__(self, directory: str | Path, *, jpeg_quality: int | None = None, append: bool = False) -> None:
         """Open `directory` (made if missing). `jpeg_quality` 1-100 stores pictures, never masks, as JPEG.
 
-        Raises FileExistsError if it already holds prompts, ValueError for a quality outside of that range.
+        Raises FileExistsError if it already holds prompts, unless they are appended to, ValueError for a quality outside
+        of that range.
         """
         if jpeg_quality is not None and not 1 <= jpeg_quality <= 100:
             raise ValueError(f"jpeg_quality is {jpeg_quality}; it must be 1 to 100, or None for PNG.")
         self.directory = Path(directory)
         self._jpeg_quality = jpeg_quality
         prompts = self.directory / PROMPTS_FILE
-        if prompts.exists():
+        if prompts.exists() and not append:
             raise FileExistsError(f"{prompts} exists already; choose an empty folder.")
         self.directory.mkdir(parents=True, exist_ok=True)
         self._images = _next_number(self.directory / "images")

@@ -72,11 +72,13 @@ def outlines(thing: Thing) -> list[list[int]]:
     # OpenCV follows the centres of border pixels; drawn twice as large, they are where the pixels' corners are.
     large = cv2.resize(thing.mask, (2 * width, 2 * height), interpolation=cv2.INTER_NEAREST)
     contours, _ = cv2.findContours(large, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    lines = [_thinned(cv2.approxPolyDP(line, _STEP, True)[:, 0]) for line in contours]
-    return [((line + 1) // 2 + (x, y)).ravel().tolist() for line in lines if len(line) > 2]
+    return [((_smoothed(line) + 1) // 2 + (x, y)).ravel().tolist() for line in contours if len(line) > 2]
 
 
-def _thinned(line: np.ndarray) -> np.ndarray:
+def _smoothed(contour: np.ndarray) -> np.ndarray:
+    """(n, 2) of OpenCV's contour; of what is tiny as it is."""
+    line = cv2.approxPolyDP(contour, _STEP, True)
+    line = (contour if len(line) < 3 else line)[:, 0]
     while len(line) > _MOST_POINTS:
         line = line[::2]
     return line

@@ -90,7 +90,7 @@ class Page:
         app.router.add_post("/example", lambda request: self._example(request, board))
         for path in _PATHS:
             app.router.add_get(path, _file)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.3)
         await runner.setup()
         await web.SockSite(runner, self._socket).start()
         self._source.open(board)

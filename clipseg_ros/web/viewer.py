@@ -45,7 +45,7 @@ class Viewer:
         try:
             async for message in self._socket:
                 if message.type != WSMsgType.TEXT or not await self._take(message.data):
-                    break
+                    await self._socket.close(code=WSCloseCode.UNSUPPORTED_DATA)
         finally:
             self._board.leave(self._wake)
             sender.cancel()

@@ -143,7 +143,8 @@ function showPrompts() {
 function showScore(row) {
   const scores = [...screens.values()].map((screen) => screen.view?.scores?.[row.dataset.text]).filter((one) => one != null);
   const score = scores.length ? Math.max(...scores) : 0, threshold = Number(row.querySelector("[type=range]").value);
-  row.querySelector("meter").value = score;
+  row.style.setProperty("--score", score);
+  row.querySelector("[role=meter]").setAttribute("aria-valuenow", score.toFixed(2));
   row.querySelector("output").textContent = `${scores.length ? score.toFixed(2) : "-"} ≥ ${threshold.toFixed(2)}`;
 }
 
@@ -152,7 +153,7 @@ function promptRow(text) {
   const slider = row.querySelector("[type=range]"), remove = row.querySelector(".remove");
   row.dataset.text = text;
   row.querySelector(".name").textContent = text;
-  row.querySelector("meter").setAttribute("aria-label", `score of ${text}`);
+  row.querySelector("[role=meter]").setAttribute("aria-label", `score of ${text}`);
   slider.setAttribute("aria-label", `threshold of ${text}`);
   slider.title = "Probability from which a pixel is meant; the bar is the best in the picture. Double click: the usual one";
   remove.setAttribute("aria-label", `remove ${text}`);

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import pytest
 
-PATIENCE = 60.0
+PATIENCE = 20.0
 """Seconds until a condition counts as never met."""
 
 KEYS = {"Enter": 13, "Escape": 27, "Tab": 9, "ArrowLeft": 37, "ArrowRight": 39, "End": 35, "Home": 36}
@@ -92,7 +92,8 @@ class Browser:
         self.call("DOM.setFileInputFiles", files=[str(file)], nodeId=node)
 
     def screenshot(self) -> np.ndarray:
-        """(H, W, 3) uint8 RGB of the window."""
+        """(H, W, 3) uint8 RGB of the window, once what the page has drawn is on it."""
+        self.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))")
         data = base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
         return cv2.cvtColor(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 

@@ -26,7 +26,7 @@ class Board:
 
     Attributes
     ----------
-    views : the newest of each camera, the first camera first
+    views : the newest of each camera
     prompts : on the page
     """
 
@@ -40,6 +40,7 @@ class Board:
         self._wakes: set[asyncio.Event] = set()
         self._figures: dict[str, dict[str, str]] = {}
         self._troubles: tuple[str, ...] = ()
+        self._cameras: tuple[str, ...] = ()
         self.changes = 0
 
     # For sources, from any thread
@@ -55,6 +56,10 @@ class Board:
     def looking_for(self, texts: Sequence[str], thresholds: Sequence[float]) -> None:
         """The source looks for these prompts now, with these thresholds."""
         self._later(self._adopt, texts, thresholds)
+
+    def cameras(self, names: Sequence[str]) -> None:
+        """These are the cameras now, in this order; views of others are forgotten."""
+        self._later(self._keep, tuple(names))
 
     # For viewers
 
@@ -103,7 +108,7 @@ class Board:
 
     def state(self) -> dict[str, Any]:
         """All but the pictures, as viewers get it."""
-        return {"type": "state", "title": self.source.title, "cameras": list(self.views),
+        return {"type": "state", "title": self.source.title, "cameras": [name for name in self._cameras if name in self.views],
                 "prompts": [_as_json(one) for one in self.prompts.entries],
                 "troubles": list(self._troubles), "figures": self._figures,
                 "recall": self.source.recall is not None}
@@ -123,7 +128,14 @@ class Board:
         except RuntimeError:  # the page has ended
             pass
 
+    def _keep(self, names: tuple[str, ...]) -> None:
+        self._cameras = names
+        self.views = {name: view for name, view in self.views.items() if name in names}
+        self.touch()
+
     def _show(self, view: View) -> None:
+        if view.camera not in self._cameras:
+            return
         is_new_camera = view.camera not in self.views
         self.views[view.camera] = view
         if is_new_camera:

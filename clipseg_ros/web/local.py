@@ -79,6 +79,7 @@ class LocalSource:
     def open(self, board: Board) -> None:
         """Begin to look at the film."""
         self._board = board
+        board.cameras([""])
         self._tell_prompts()
         self._thread.start()
 

@@ -164,14 +164,21 @@ class RemoteSource:
             return
         for camera in self._cameras.values():
             camera.close()
-        self._settings, names = settings, settings["cameras"]
-        self._cameras = {}
-        for name in names:
-            prefix, label = ("", "") if len(names) == 1 else (f"{name}/", name)
-            self._cameras[name] = WatchedCamera(
-                self._node, self._board, label=label, image=f"{prefix}image", objects=f"{self._target}/{prefix}objects",
-                compressed=settings["image_transport"] == "compressed", mono16_range=settings["mono16_range"],
-                reports=self._reports)
+        self._settings = settings
+        self._cameras = {name: self._camera(name) for name in settings["cameras"]}
+        self._board.cameras([self._label(name) for name in self._cameras])
+
+    def _camera(self, name: str) -> WatchedCamera:
+        settings, label = self._settings, self._label(name)
+        prefix = f"{label}/" if label else ""
+        return WatchedCamera(
+            self._node, self._board, label=label, image=f"{prefix}image", objects=f"{self._target}/{prefix}objects",
+            compressed=settings["image_transport"] == "compressed", mono16_range=settings["mono16_range"],
+            reports=self._reports)
+
+    def _label(self, camera: str) -> str:
+        """What the page calls it; the only one needs no name."""
+        return camera if len(self._settings["cameras"]) > 1 else ""
 
     def _troubles(self) -> list[str]:
         if not self._getting.service_is_ready():
@@ -185,5 +192,4 @@ class RemoteSource:
         return [sentence for sentence in dict.fromkeys([*sentences, *self._health.said]) if sentence]
 
     def _figures(self) -> dict[str, dict[str, str]]:
-        several = len(self._cameras) > 1
-        return {name if several else "": self._health.figures(name) for name in self._cameras}
+        return {self._label(name): self._health.figures(name) for name in self._cameras}

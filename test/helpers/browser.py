@@ -50,9 +50,9 @@ class Browser:
             pytest.fail(f"{script}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
 
-    def wait(self, condition: str) -> None:
+    def wait(self, condition: str, *, patience: float = PATIENCE) -> None:
         """Until a JavaScript expression is true; one that cannot be evaluated yet is not."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             answer = self.call("Runtime.evaluate", expression=f"Boolean({condition})", returnByValue=True)
             if answer["result"].get("value") is True:
@@ -163,3 +163,20 @@ async def _connect(file: Path, process: subprocess.Popen) -> tuple[aiohttp.Clien
     async with session.get(f"http://127.0.0.1:{port}/json/list") as response:
         tab = next(one for one in await response.json() if one["type"] == "page")
     return session, await session.ws_connect(tab["webSocketDebuggerUrl"], max_msg_size=0)
+
+
+@contextmanager
+def opened(browser: Browser, url: str) -> Iterator[None]:
+    """The page in the browser, which must not complain about anything."""
+    browser.look(1280, 860)
+    browser.errors.clear()
+    browser.open(url)
+    yield
+    assert browser.errors == []
+
+
+def look_for(browser: Browser, text: str) -> None:
+    """Type a prompt on the page."""
+    browser.type("#text", text)
+    browser.press("Enter")
+    browser.wait(f"[...document.querySelectorAll('#prompts .name')].some((one) => one.textContent === '{text}')")

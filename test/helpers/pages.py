@@ -33,6 +33,7 @@ class Told:
 
     def open(self, board) -> None:
         self.board = board
+        board.cameras(["", "front", "rear"])
 
     def close(self) -> None:
         self.board = None

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import time
 import zipfile
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from browser import PATIENCE, Browser, browsing
+from browser import PATIENCE, Browser, look_for, opened
 from pages import Told
 from pictures import file_of
 
@@ -35,36 +34,14 @@ def segmenter() -> Segmenter:
     return Segmenter.load("demo", device="cpu")
 
 
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    with browsing(tmp_path_factory.mktemp("chromium")) as browser:
-        yield browser
-
-
 @pytest.fixture
 def browser(chromium, segmenter) -> Browser:
     """At a page that shows the first recorded scene, which has seats in it."""
     source = LocalSource(segmenter, RecordedFrames(0, dwell=0.0), title="recorded scene")
     with serving(Page(source, port=0, collection=Collection(partial(FolderWriter, append=True)))) as page:
-        with opened(chromium, page):
+        with opened(chromium, page.url):
             chromium.wait("document.querySelector('figure canvas').width > 300")
             yield chromium
-
-
-@contextmanager
-def opened(browser: Browser, page: Page):
-    """The page in the browser, which must not complain about anything."""
-    browser.look(1280, 860)
-    browser.errors.clear()
-    browser.open(page.url)
-    yield
-    assert browser.errors == []
-
-
-def look_for(browser: Browser, text: str) -> None:
-    browser.type("#text", text)
-    browser.press("Enter")
-    browser.wait(f"[...document.querySelectorAll('#prompts .name')].some((one) => one.textContent === '{text}')")
 
 
 def found(browser: Browser, condition: str) -> None:
@@ -220,7 +197,7 @@ def test_it_fits_every_screen_in_the_light_and_in_the_dark(browser, width, heigh
 def test_what_is_missing_is_said_and_what_was_seen_can_be_asked_for(chromium):
     thumbnail = file_of(np.full((30, 40, 3), (200, 30, 30), np.uint8))
     source = Told(lambda text: [Recollection(f"{text}, on the shelf", 0.8, thumbnail)])
-    with serving(Page(source, port=0)) as page, opened(chromium, page):
+    with serving(Page(source, port=0)) as page, opened(chromium, page.url):
         source.board.tell(["/image: nothing publishes images there"], {})
         chromium.wait("document.querySelector('#missing').innerText.includes('/image: nothing publishes')")
         chromium.type("#question", "keys")
@@ -235,7 +212,7 @@ def test_what_is_missing_is_said_and_what_was_seen_can_be_asked_for(chromium):
 
 def test_a_paused_picture_stays_until_it_goes_on(chromium):
     source = Told()
-    with serving(Page(source, port=0)) as page, opened(chromium, page):
+    with serving(Page(source, port=0)) as page, opened(chromium, page.url):
         chromium.wait("document.querySelector('#link').className === 'live'")
         source.show(40)
         chromium.wait("document.querySelector('figure canvas')?.width > 100")

@@ -22,7 +22,10 @@ class Board:
     """Keeps what a source writes on it."""
 
     def __init__(self) -> None:
-        self.views, self.told, self.prompts = [], [], []
+        self.views, self.told, self.prompts, self.names = [], [], [], []
+
+    def cameras(self, names) -> None:
+        self.names = names
 
     def show(self, view) -> None:
         self.views.append(view)

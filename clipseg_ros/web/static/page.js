@@ -106,7 +106,11 @@ function showState() {
   showMissing();
   showPrompts();
   for (const [camera, screen] of screens) {
-    screen.figure.hidden = !state.cameras.includes(camera);
+    if (!state.cameras.includes(camera)) {
+      screen.figure.remove();
+      screens.delete(camera);
+    }
+    screen.figure.style.order = state.cameras.indexOf(camera);
     draw(screen);
   }
   showFound();
@@ -187,7 +191,7 @@ function showFound() {
     const row = $("found").children[index], [name, ...rest] = words(thing);
     Object.assign(row, {thing, screen});
     row.style.setProperty("--colour", colourOf(thing.prompt));
-    row.querySelector(".what").replaceChildren(`${name} `, element("small", rest.join("  ")));
+    row.querySelector(".what").replaceChildren(`${name} `, element("small", [...rest, screen.camera].join("  ")));
   });
   [...$("prompts").children].forEach(showScore);
 }
@@ -329,7 +333,7 @@ function download(blob, name) {
   setTimeout(() => URL.revokeObjectURL(anchor.href), 10000);
 }
 
-function seen() { return [...screens.values()].filter((screen) => screen.bitmap && !screen.figure.hidden); }
+function seen() { return [...screens.values()].filter((screen) => screen.bitmap); }
 
 function moment() { return new Date().toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "_"); }
 

@@ -82,11 +82,11 @@ def open_film(name: str | None, *, dwell: float) -> Film:
         if not pictures:
             raise ValueError(f"the folder {name} holds no picture ({', '.join(PICTURES)})")
         return Slides(pictures, read_image, dwell=dwell)
+    if not path.exists():
+        raise OSError(f"there is no file {name}; name a picture, a folder, a video, or the number of a camera")
     if path.suffix.lower() in PICTURES:
         read_image(path)  # what is wrong with it is said at once
         return Slides([name], read_image, dwell=dwell)
-    if not path.exists():
-        raise OSError(f"there is no file {name}; name a picture, a folder, a video, or the number of a camera")
     return Moving(name)
 
 

@@ -11,6 +11,7 @@ from functools import partial
 
 import rclpy
 import rclpy.logging
+from rclpy.exceptions import ParameterException
 
 from clipseg_ros.demo.process import NodeProcess, ros_arguments
 from clipseg_ros.demo.run import CAMERA, DemoError, find_weights, isolate, say
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             play(options, stack)
     except KeyboardInterrupt:
         return 0
-    except (DemoError, ValueError, OSError, ImportError) as error:
+    except (DemoError, ValueError, OSError, ImportError, ParameterException) as error:
         print(f"clipseg_play: {error}", file=sys.stderr)
         return 1
     return 0
@@ -65,7 +66,8 @@ def play(options: argparse.Namespace, stack: contextlib.ExitStack) -> None:
             failures.append(f"the node has ended: {process.last_words} (all of its log: {process.log_file})")
             rclpy.try_shutdown()
     page.create_timer(CHECK_PERIOD, look)
-    spin(page)
+    with contextlib.suppress(KeyboardInterrupt):  # a good end, after which the node's log is not needed
+        spin(page)
     if failures:
         raise DemoError(failures[0])
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -159,7 +160,8 @@ def _listen(address: str, port: int) -> socket.socket:
         family, _, _, _, where = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(where[:2], family=family, backlog=128)
     except OSError as error:
-        raise OSError(f"the page cannot listen on {address}, port {port} ({error.strerror}); choose an address of this "
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno)
+        raise OSError(f"the page cannot listen on {address}, port {port} ({reason}); choose an address of this "
                       "machine and a port that is free") from error
 
 

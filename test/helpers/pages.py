@@ -71,10 +71,10 @@ class Client:
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.socket = socket
 
-    async def next(self, kind: str) -> tuple[dict, bytes]:
+    async def next(self, kind: str, *, patience: float = PATIENCE) -> tuple[dict, bytes]:
         """The next message of a kind (state, view or reply), and its payload."""
         while True:
-            message = await asyncio.wait_for(self.socket.receive(), PATIENCE)
+            message = await asyncio.wait_for(self.socket.receive(), patience)
             assert message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY), message
             header, payload = (json.loads(message.data), b"") if message.type == aiohttp.WSMsgType.TEXT else \
                 unpack(message.data)

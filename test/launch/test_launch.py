@@ -47,7 +47,8 @@ def load():
 def test_every_argument_is_described():
     declared = load().generate_launch_description().get_launch_arguments()
     wanted = {"image", "camera_info", "depth", "prompt", "weights", "device", "namespace", "params_file",
-              "use_sim_time", "log_level", "rviz", "image_transport", "cameras", "threshold"}
+              "use_sim_time", "log_level", "rviz", "image_transport", "cameras", "threshold",
+              "web", "web_address", "web_port", "web_save_to"}
     descriptions = {argument.name: argument.description for argument in declared}
     assert wanted <= set(descriptions)
     assert all(len(description) > 10 for description in descriptions.values())

@@ -370,8 +370,11 @@ $("add").onsubmit = async (event) => {
   event.preventDefault();
   const text = $("text").value.trim();
   if (!text) return;
-  if (!(await ask({do: "add", text})).ok) return;
-  $("text").value = "";
+  $("text").value = ""; // at once, for the next one
+  if (!(await ask({do: "add", text})).ok) {
+    $("text").value ||= text;
+    return;
+  }
   try { localStorage.setItem("prompts", JSON.stringify([...new Set([text, ...remembered()])].slice(0, 40))); } catch { /* private */ }
   showHistory();
 };

@@ -94,6 +94,15 @@ def test_a_folder_with_prompts_is_not_written_over(tmp_path):
     assert len(read_folder(tmp_path)) == 1
 
 
+def test_a_folder_can_be_added_to(tmp_path):
+    for phrase in ("cup", "mug"):
+        with FolderWriter(tmp_path, append=True) as writer:
+            writer.add_prompt(writer.add_image(RGB), phrase, "noun", mask=MASK)
+    samples = read_folder(tmp_path)
+    assert [sample.phrase for sample in samples] == ["cup", "mug"]
+    assert len({sample.image_path for sample in samples} | {sample.mask_path for sample in samples}) == 4
+
+
 def test_pictures_that_are_there_already_stay(tmp_path):
     with FolderWriter(tmp_path) as writer:
         assert writer.add_image(RGB) == "images/000000.png"

@@ -28,11 +28,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         "(default: demo)")
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or cuda:N (default: auto)")
     parser.add_argument("--allow-download", action="store_true", help="fetch published weights that are not here yet")
-    parser.add_argument("--dwell", type=_seconds, default=5.0, metavar="SECONDS", help="how long each picture of several "
-                        "is shown (default: 5)")
-    parser.add_argument("--address", default="127.0.0.1", metavar="A", help="where the page listens; 0.0.0.0 lets other "
-                        "machines in, which need the token that is then printed (default: 127.0.0.1)")
-    parser.add_argument("--port", type=_port, default=8642, metavar="N", help="port of the page, 0 for any (default: 8642)")
+    parser.add_argument("--dwell", type=_seconds, default=5.0, metavar="SECONDS", help="how long each picture of "
+                        "several is shown (default: 5)")
+    parser.add_argument("--address", default="127.0.0.1", metavar="A", help="where the page listens; 0.0.0.0 lets "
+                        "other machines in, which need the token that is then printed (default: 127.0.0.1)")
+    parser.add_argument("--port", type=_port, default=8642, metavar="N",
+                        help="port of the page, 0 for any (default: 8642)")
     parser.add_argument("--save", type=Path, metavar="FOLDER", help="where frames are kept as training data (default: "
                         "the browser gets them)")
 

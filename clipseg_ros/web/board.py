@@ -108,7 +108,8 @@ class Board:
 
     def state(self) -> dict[str, Any]:
         """All but the pictures, as viewers get it."""
-        return {"type": "state", "title": self.source.title, "cameras": [name for name in self._cameras if name in self.views],
+        return {"type": "state", "title": self.source.title,
+                "cameras": [name for name in self._cameras if name in self.views],
                 "prompts": [_as_json(one) for one in self.prompts.entries],
                 "troubles": list(self._troubles), "figures": self._figures,
                 "recall": self.source.recall is not None}

@@ -56,8 +56,8 @@ class Guard:
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """For the application."""
         if not self._is_own_host(request.host):
-            response: web.StreamResponse = web.Response(status=403, text=f"the host {request.host[:80]!r} is not one of "
-                                                        "this machine; open the page by its number\n")
+            response: web.StreamResponse = web.Response(status=403, text=(
+                f"the host {request.host[:80]!r} is not one of this machine; open the page by its number\n"))
         elif not self._is_own_origin(request):
             response = web.Response(status=403, text="the request comes from another site\n")
         elif self.token and request.path in ("/", "/token") and self._given(request.query.get("token", "")):

@@ -72,8 +72,8 @@ class Health:
         """What the node measures of a camera, for people."""
         status = self._status(camera)
         values = {} if status is None else {one.key: one.value for one in status.values}
-        return {"rate": f"{values.get('frames per second', '-')} /s",
-                "network": f"{values.get('network [ms]', '-').partition('.')[0]} ms"}
+        network = values.get("network [ms]", "-").partition(".")[0]
+        return {} if network == "-" else {"rate": f"{values['frames per second']} /s", "network": f"{network} ms"}
 
     def warning(self, sentence: str) -> None:
         """As a logger's."""

@@ -160,8 +160,9 @@ class LocalSource:
             return
         self._reported = " ".join(troubles), time.monotonic()
         span = self._shown[-1] - self._shown[0] if len(self._shown) > 1 else 0.0
-        figures = {"network": f"{1000 * median(self._network):.0f} ms" if self._network else "-",
-                   "rate": f"{(len(self._shown) - 1) / span:.1f} /s" if span else "-"}
+        figures = {"rate": f"{(len(self._shown) - 1) / span:.1f} /s"} if span else {}
+        if self._network:
+            figures["network"] = f"{1000 * median(self._network):.0f} ms"
         self._board.tell(troubles, {"": figures})
 
 

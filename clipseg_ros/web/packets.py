@@ -60,8 +60,9 @@ def shrunk(array: np.ndarray, longest: int, interpolation: int = cv2.INTER_AREA)
 
 
 def _describe(thing: Thing) -> dict[str, Any]:
-    return {"prompt": thing.prompt, "score": round(thing.score, 3), "id": thing.track_id, "box": [*thing.corner, *thing.size],
-            "metres": None if thing.distance is None else round(thing.distance, 3), "outlines": outlines(thing)}
+    return {"prompt": thing.prompt, "score": round(thing.score, 3), "id": thing.track_id,
+            "box": [*thing.corner, *thing.size], "outlines": outlines(thing),
+            "metres": None if thing.distance is None else round(thing.distance, 3)}
 
 
 def outlines(thing: Thing) -> list[list[int]]:

@@ -120,7 +120,8 @@ class RemoteSource:
             client.call_async(request).add_done_callback(take)
             if answered.wait(_AGAIN):
                 return answers[0]
-        raise TimeoutError(f"the node {self._target} gave no answer within {_TRIES * _AGAIN:.0f} s; its log may say why")
+        raise TimeoutError(f"the node {self._target} gave no answer within {_TRIES * _AGAIN:.0f} s; its log may say "
+                           "why")
 
     def _on_prompts(self, message: Prompts) -> None:
         """What the node looks for, or, of a node that has just come and looks for nothing, a chance to say what to."""
@@ -182,7 +183,8 @@ class RemoteSource:
 
     def _troubles(self) -> list[str]:
         if not self._getting.service_is_ready():
-            return [f"there is no node {self._target} (ROS_DOMAIN_ID {os.environ.get('ROS_DOMAIN_ID') or 0}); start it with "
+            domain = os.environ.get("ROS_DOMAIN_ID") or 0
+            return [f"there is no node {self._target} (ROS_DOMAIN_ID {domain}); start it with "
                     "`ros2 launch clipseg_ros clipseg.launch.py`"]
         state = self._health.state
         if state:

@@ -99,12 +99,13 @@ class WatchedCamera:
                 return (f"{topic}: the node gets pictures, but none arrive here; the page needs the node's remappings "
                         "(image:=TOPIC)")
             if self._publishers:
-                return f"{topic}: no image has arrived for {now - self._pictured:.0f} s, although something publishes there"
+                return (f"{topic}: no image has arrived for {now - self._pictured:.0f} s, although something publishes "
+                        "there")
             return f"{topic}: nothing publishes images there; remap `image` to the camera's topic"
         if now - self._answered < SILENCE < now - self._joined:
             return f"{topic}: results arrive, but not the pictures that they are of; the network drops large messages"
         if self._unmasked:
-            return "the objects come without masks, so their boxes are shown; the node's parameter object_masks is false"
+            return "the objects come without masks, so their boxes are shown: the parameter object_masks is false"
         return ""
 
     def _on_image(self, message: Image | CompressedImage) -> None:
@@ -140,8 +141,10 @@ def _stamp(header: Header) -> tuple[int, int]:
 
 def _as_thing(one: SegmentedObject) -> Thing:
     image, roi = one.mask, one.roi
-    mask = np.frombuffer(image.data, np.uint8).reshape(image.height, image.step)[:, :image.width] if image.width else None
+    mask = None
+    if image.width:
+        mask = np.ascontiguousarray(np.frombuffer(image.data, np.uint8).reshape(image.height, -1)[:, :image.width])
     at = one.pose.pose.position
     distance = float(np.linalg.norm([at.x, at.y, at.z])) if one.has_pose else None
-    return Thing(one.prompt, one.score, (roi.x_offset, roi.y_offset), (roi.width, roi.height),
-                 None if mask is None else np.ascontiguousarray(mask), one.track_id, distance)
+    return Thing(one.prompt, one.score, (roi.x_offset, roi.y_offset), (roi.width, roi.height), mask, one.track_id,
+                 distance)

@@ -38,7 +38,8 @@ def test_a_picture_is_served_until_it_is_interrupted(tmp_path):
                 assert [(one["text"], one["threshold"]) for one in state["prompts"]][0] == ("mug", 0.4)
                 view, _ = await client.next("view")
                 assert view["size"] == [64, 48] and set(view["scores"]) == {"mug", "chair"}
-                assert (await client.ask(do="collect", view=view["number"]))["message"] == "frame 1 with 2 prompts is in kept"
+                reply = await client.ask(do="collect", view=view["number"])
+                assert reply["message"] == "frame 1 with 2 prompts is in kept"
         asyncio.run(look())
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=60)

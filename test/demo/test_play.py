@@ -23,8 +23,9 @@ PATIENCE = 120.0
 
 def start(*arguments: str, folder) -> subprocess.Popen:
     environment = dict(os.environ, TMPDIR=str(folder), PYTHONUNBUFFERED="1")
-    return subprocess.Popen([sys.executable, "-m", "clipseg_ros.demo.play", "--device", "cpu", "--port", "0", *arguments],
-                            cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    command = [sys.executable, "-m", "clipseg_ros.demo.play", "--device", "cpu", "--port", "0", *arguments]
+    return subprocess.Popen(command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            env=environment)
 
 
 def test_camera_node_and_page_are_there_until_it_is_interrupted(tmp_path):

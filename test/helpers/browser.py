@@ -79,8 +79,9 @@ class Browser:
     def place(self, selector: str, across: float = 0.5, down: float = 0.5) -> tuple[float, float]:
         """A point of an element, in shares of its width and height, in pixels of the window."""
         return tuple(self.evaluate(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView({{block: 'nearest'}});"
-            f" const r = e.getBoundingClientRect(); return [r.x + {across} * r.width, r.y + {down} * r.height]; }})()"))
+            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
+            f" e.scrollIntoView({{block: 'nearest'}}); const r = e.getBoundingClientRect();"
+            f" return [r.x + {across} * r.width, r.y + {down} * r.height]; }})()"))
 
     def click(self, selector: str) -> None:
         self.drag(self.place(selector))

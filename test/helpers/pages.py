@@ -87,9 +87,9 @@ class Client:
 
 
 @asynccontextmanager
-async def connected(page, **headers):
+async def connected(page):
     """A client of a page, as its own browser connects."""
     origin = f"http://127.0.0.1:{page.port}"
     async with aiohttp.ClientSession() as session:
-        async with session.ws_connect(f"{origin}/live", headers={"Origin": origin, **headers}, max_msg_size=0) as socket:
+        async with session.ws_connect(f"{origin}/live", headers={"Origin": origin}, max_msg_size=0) as socket:
             yield Client(socket)

@@ -99,6 +99,13 @@ def test_each_camera_has_its_topics():
     assert ("image", "/a") in launch.remappings(values_of(image="/a"), {})
 
 
+def test_the_page_hears_what_the_node_hears():
+    launch = load()
+    started, = launch.page(values_of(image="/a", name="eyes", web_port="9000"), {})
+    assert started.node_executable == "clipseg_web"
+    assert ("image", "/a") in launch.remappings(values_of(image="/a"), {})
+
+
 @pytest.mark.parametrize("given, pushed, name", [
     ({}, "", "clipseg"), ({"namespace": "kitchen"}, "", "kitchen.clipseg"), ({"namespace": "arm"}, "/robot", "robot.arm.clipseg"),
     ({"name": "eyes"}, "/robot", "robot.eyes"), ({"namespace": "/arm"}, "/robot", "arm.clipseg"),

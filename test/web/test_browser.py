@@ -68,7 +68,7 @@ def seats(segmenter: Segmenter) -> np.ndarray:
 
 
 def tinted(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Where a picture has gone nearly half of the way to the prompt's colour, but for tags on it and their surroundings."""
+    """Where a picture has gone nearly half of the way to the prompt's colour; not below tags and outlines."""
     expected = before + 0.45 * (np.array(BLUE) - before)
     return np.abs(after - expected).max(axis=2) < 12
 
@@ -215,7 +215,7 @@ def test_a_paused_picture_stays_until_it_goes_on(chromium):
     with serving(Page(source, port=0)) as page, opened(chromium, page.url):
         chromium.wait("document.querySelector('#link').className === 'live'")
         source.show(40)
-        chromium.wait("document.querySelector('figure canvas')?.width > 100")
+        chromium.wait("document.querySelector('figure canvas')?.width === 128")
         chromium.click("#pause")
         chromium.wait("document.querySelector('#pause').getAttribute('aria-pressed') === 'true'")
         for shade in range(60, 90, 10):

@@ -43,7 +43,8 @@ def video(tmp_path_factory) -> str:
 
 def test_a_video_runs_at_its_own_speed_and_starts_again(video):
     film = Moving(video)
-    seen = [round((float(film.at(seconds).rgb.mean()) - 10) / 20) for seconds in (0.0, 0.05, 0.1, 0.55, 0.99, 1.3, 1.45)]
+    times = (0.0, 0.05, 0.1, 0.55, 0.99, 1.3, 1.45)
+    seen = [round((float(film.at(seconds).rgb.mean()) - 10) / 20) for seconds in times]
     film.close()
     assert seen == [0, 0, 1, 5, 9, 0, 1]
 

@@ -51,21 +51,21 @@ def says(browser: Browser, words: str) -> None:
 
 def sees(browser: Browser, prompt: str) -> None:
     """Wait until a thing is found for a prompt."""
-    browser.wait(f"[...document.querySelectorAll('#found .what')].some((one) => one.textContent.startsWith({prompt!r}))",
-                 patience=TIMEOUT)
+    browser.wait("[...document.querySelectorAll('#found .what')].some((one) => "
+                 f"one.textContent.startsWith({prompt!r}))", patience=TIMEOUT)
 
 
 def switched_on(prompts: str) -> str:
     """Whether exactly these prompts are on."""
-    return ("[...document.querySelectorAll('#prompts li:not(.off) .name')].map((one) => one.textContent).join('; ') === "
-            f"{prompts!r}")
+    return ("[...document.querySelectorAll('#prompts li:not(.off) .name')].map((one) => one.textContent).join('; ') "
+            f"=== {prompts!r}")
 
 
 def blue(browser: Browser) -> bool:
     """Whether the middle of the first scene, a seat, has gone blue on the screen."""
     x, y = browser.place("figure canvas", 0.5, 0.5)
-    red, _, blue = browser.screenshot()[round(y) - 60:round(y) + 60, round(x) - 200:round(x) + 200].reshape(-1, 3).mean(0)
-    return blue > red + 30
+    middle = browser.screenshot()[round(y) - 60:round(y) + 60, round(x) - 200:round(x) + 200]
+    return middle[..., 2].mean() > middle[..., 0].mean() + 30
 
 
 def test_a_person_follows_a_node_through_its_lives(peer, chromium, start_node, tmp_path):
@@ -103,9 +103,10 @@ def test_a_person_follows_a_node_through_its_lives(peer, chromium, start_node, t
         browser.wait(switched_on(f"{SEATS}; @seat; ball"))
         start_node(parameters={"weights": "demo", "cameras": "[front, rear]"})
         for name, scene in (("front", 0), ("rear", 4)):
-            stack.enter_context(filming(context=peer.context, namespace=f"/{name}", parameters={**QUIET, "scene": scene}))
-        browser.wait("[...document.querySelectorAll('figcaption')].map((one) => one.textContent.slice(0, 4)).sort().join() "
-                     "=== 'fron,rear'", patience=TIMEOUT)
+            stack.enter_context(filming(context=peer.context, namespace=f"/{name}",
+                                        parameters={**QUIET, "scene": scene}))
+        browser.wait("[...document.querySelectorAll('figcaption')].map((one) => one.textContent.slice(0, 4)).sort()"
+                     ".join() === 'fron,rear'", patience=TIMEOUT)
         sees(browser, "@seat")
         sees(browser, SEATS)
         browser.click("#collect")
@@ -113,7 +114,8 @@ def test_a_person_follows_a_node_through_its_lives(peer, chromium, start_node, t
         assert len({sample.image_path for sample in read_folder(tmp_path / "kept")}) == 2
 
         browser.open("about:blank")
-        peer.wait(lambda: peer.node.count_subscribers("/clipseg/objects") == 0, "a page that nobody sees to ask for nothing")
+        peer.wait(lambda: peer.node.count_subscribers("/clipseg/objects") == 0,
+                  "a page that nobody sees to ask for nothing")
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0
 

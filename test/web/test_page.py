@@ -64,7 +64,8 @@ def test_prompts_reach_the_source_and_every_viewer():
     ({"do": "add", "text": "mug=9"}, "less than 1"), ({"do": "switch", "text": "mug", "on": True}, "no prompt 'mug'"),
     ({"do": "threshold", "text": "mug", "value": "0.5"}, "must be a number"), ({"do": "nothing"}, "load it again"),
     ({"do": ["add"]}, "load it again"), ({}, "load it again"), ({"do": "collect", "view": 10**9}, "too old"),
-    ({"do": "collect", "view": [1]}, "too old"), ({"do": "example", "name": "a/b", "view": 1}, "cannot be used|too old"),
+    ({"do": "collect", "view": [1]}, "too old"),
+    ({"do": "example", "name": "a/b", "view": 1}, "cannot be used|too old"),
     ({"do": "recall", "text": "keys"}, "nothing here remembers")])
 def test_what_makes_no_sense_is_answered_in_a_sentence(message, complaint):
     async def scenario(source, page, client):

@@ -29,7 +29,8 @@ export function paint(context, {bitmap, view, line, things}, colourOf, factor, u
     }
   }
   context.setTransform(1, 0, 0, 1, 0, 0);
-  for (const thing of things) tag(context, thing, colourOf(thing.prompt), factor, unit);
+  const taken = []; // places of tags
+  for (const thing of things) tag(context, thing, colourOf(thing.prompt), factor, unit, taken);
   if (line) trace(context, line, factor, unit);
 }
 
@@ -38,12 +39,15 @@ export function words(thing) {
           thing.score.toFixed(2)].filter(Boolean);
 }
 
-function tag(context, thing, colour, factor, unit) {
+function tag(context, thing, colour, factor, unit, taken) {
   const text = words(thing).join("  "), high = 20 * unit, [x, y, width] = thing.box;
   context.font = `600 ${13 * unit}px system-ui, sans-serif`;
   const wide = context.measureText(text).width + 14 * unit;
   const left = Math.max(0, Math.min((x + width / 2) * factor - wide / 2, context.canvas.width - wide));
-  const top = Math.max(0, y * factor - high - 3 * unit);
+  let top = Math.max(0, y * factor - high - 3 * unit);
+  const covers = (other) => Math.abs(other.top - top) < high && left < other.left + other.wide && other.left < left + wide;
+  for (let tries = 0; tries < 8 && taken.some(covers); tries++) top += high + unit;
+  taken.push({top, left, wide});
   context.fillStyle = "#000000b8";
   context.beginPath();
   context.roundRect(left, top, wide, high, 5 * unit);
@@ -67,7 +71,8 @@ function trace(context, line, factor, unit) {
 }
 
 export function preview(canvas, bitmap, size, outline) { // a part of the picture, large
-  const xs = outline.filter((_, i) => i % 2 === 0), ys = outline.filter((_, i) => i % 2), context = canvas.getContext("2d");
+  const xs = outline.filter((_, i) => i % 2 === 0), ys = outline.filter((_, i) => i % 2);
+  const context = canvas.getContext("2d");
   const {width, height} = canvas, scale = bitmap.width / size[0];
   const left = Math.min(...xs), top = Math.min(...ys), wide = Math.max(...xs) - left, high = Math.max(...ys) - top;
   const zoom = 0.85 * Math.min(width / Math.max(wide, 1), height / Math.max(high, 1));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page: what the server says is shown, what the person does is sent. Nothing is loaded from elsewhere.
+// The page: what the server says is shown, what the person does is sent.
 import {paint, pathOf, preview, words} from "/draw.js";
+import {download, moment, remember, remembered} from "/keep.js";
 import {connect, isOpen, request, tell} from "/line.js";
 
 const $ = (id) => document.getElementById(id);
@@ -68,8 +69,8 @@ function screenOf(camera) {
 function colourOf(prompt) { return state.prompts.find((one) => one.text === prompt)?.colour ?? "#888888"; }
 
 function shown(view) { // the things of prompts that are switched on
-  const off = new Set(state.prompts.filter((one) => !one.on).map((one) => one.text));
-  return view.things.filter((thing) => !off.has(thing.prompt) && state.prompts.some((one) => one.text === thing.prompt));
+  const on = new Set(state.prompts.filter((one) => one.on).map((one) => one.text));
+  return view.things.filter((thing) => on.has(thing.prompt));
 }
 
 function draw(screen) {
@@ -85,7 +86,8 @@ function draw(screen) {
 function caption(screen) {
   const {times, view, camera} = screen, figures = state.figures[camera] ?? {};
   const rate = times.length > 1 ? 1000 * (times.length - 1) / (times.at(-1) - times[0]) : 0;
-  const parts = [camera, paused ? "paused" : rate ? `${rate.toFixed(1)} /s` : "", !state.prompts.some((one) => one.on) ? "looking for nothing" : view.searched ? "" : "no result",
+  const idle = state.prompts.some((one) => one.on) ? "no result" : "looking for nothing";
+  const parts = [camera, paused ? "paused" : rate ? `${rate.toFixed(1)} /s` : "", view.searched ? "" : idle,
                  `${Math.round(1000 * view.age)} ms old`, figures.network ? `network ${figures.network}` : ""];
   screen.caption.replaceChildren(...parts.filter(Boolean).map((text) => element("span", text)));
 }
@@ -145,7 +147,7 @@ function showPrompts() {
 }
 
 function showScore(row) {
-  const scores = [...screens.values()].map((screen) => screen.view?.scores?.[row.dataset.text]).filter((one) => one != null);
+  const scores = [...screens.values()].flatMap((screen) => screen.view?.scores?.[row.dataset.text] ?? []);
   const score = scores.length ? Math.max(...scores) : 0, threshold = Number(row.querySelector("[type=range]").value);
   row.style.setProperty("--score", score);
   row.querySelector("[role=meter]").setAttribute("aria-valuenow", score.toFixed(2));
@@ -159,7 +161,7 @@ function promptRow(text) {
   row.querySelector(".name").textContent = text;
   row.querySelector("[role=meter]").setAttribute("aria-label", `score of ${text}`);
   slider.setAttribute("aria-label", `threshold of ${text}`);
-  slider.title = "Probability from which a pixel is meant; the bar is the best in the picture. Double click: the usual one";
+  slider.title = "Probability from which a pixel is meant; the bar is the best in the picture. Double click: the usual";
   remove.setAttribute("aria-label", `remove ${text}`);
   row.querySelector("[type=checkbox]").onchange = (event) => ask({do: "switch", text, on: event.target.checked});
   remove.onclick = () => { ask({do: "remove", text}); $("text").focus(); };
@@ -325,17 +327,7 @@ function draws(on) {
   if (on) say("draw around the thing; Escape ends it");
 }
 
-function download(blob, name) {
-  const anchor = element("a", "");
-  anchor.href = URL.createObjectURL(blob);
-  anchor.download = name;
-  anchor.click();
-  setTimeout(() => URL.revokeObjectURL(anchor.href), 10000);
-}
-
 function seen() { return [...screens.values()].filter((screen) => screen.bitmap); }
-
-function moment() { return new Date().toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "_"); }
 
 function savePng() {
   for (const screen of seen()) {
@@ -353,13 +345,10 @@ async function collect() {
   for (const screen of seen()) {
     const reply = await ask({do: "collect", view: screen.view.number});
     if (!reply.ok) continue;
-    if (reply.payload) download(new Blob([reply.payload], {type: "application/zip"}), `clipseg_${screen.camera}${moment()}.zip`);
+    const name = `clipseg_${screen.camera}${moment()}.zip`;
+    if (reply.payload) download(new Blob([reply.payload], {type: "application/zip"}), name);
     say(reply.message);
   }
-}
-
-function remembered() { // what was typed before, newest first
-  try { return JSON.parse(localStorage.getItem("prompts")) ?? []; } catch { return []; }
 }
 
 function showHistory() {
@@ -375,7 +364,7 @@ $("add").onsubmit = async (event) => {
     $("text").value ||= text;
     return;
   }
-  try { localStorage.setItem("prompts", JSON.stringify([...new Set([text, ...remembered()])].slice(0, 40))); } catch { /* private */ }
+  remember(text);
   showHistory();
 };
 $("recall").onsubmit = async (event) => {

@@ -54,8 +54,9 @@ class Page:
         self._viewers: set[Viewer] = set()
         self._uploads = asyncio.Semaphore(_UPLOADS)
         self._ready = threading.Event()
+        self._failure: Exception | None = None
         self._stop: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="page server", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="page server", daemon=True)
 
     @property
     def port(self) -> int:
@@ -71,9 +72,11 @@ class Page:
         return f"http://{_bracketed(reachable)}:{self.port}/?token={self._guard.token}"
 
     def start(self) -> None:
-        """Serve from now on."""
+        """Serve from now on. Raises what the source raises when it is opened."""
         self._thread.start()
         self._ready.wait()
+        if self._failure is not None:
+            raise self._failure
 
     def stop(self) -> None:
         """End it: browsers are told, and the source is closed."""
@@ -82,6 +85,15 @@ class Page:
             loop.call_soon_threadsafe(event.set)
             self._thread.join()
         self._socket.close()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except Exception as error:
+            if self._ready.is_set():
+                raise
+            self._failure = error
+            self._ready.set()
 
     async def _serve(self) -> None:
         stop = asyncio.Event()

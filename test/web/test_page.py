@@ -275,6 +275,14 @@ def test_an_end_of_the_page_is_not_held_up_by_its_viewers():
     asyncio.run(play())
 
 
+def test_a_source_that_cannot_be_opened_is_said_where_the_page_is_started():
+    class Broken(Told):
+        def open(self, board) -> None:
+            raise ValueError("there is no camera")
+    with pytest.raises(ValueError, match="there is no camera"), serving(Page(Broken(), port=0)):
+        pass
+
+
 def test_a_port_that_is_taken_is_said():
     with served(Told()) as page, pytest.raises(OSError, match=f"port {page.port} .*a port that is free"):
         Page(Told(), port=page.port)

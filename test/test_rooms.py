@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "clipseg": {"perception", "recorded"},
     "memory": {"clipseg", "perception"},
     "ros": {"clipseg", "perception", "messages", "memory", *GENERATED},
-    "web": {"clipseg", "perception", "ros", *GENERATED},
+    "web": {"clipseg", "perception", "messages", "ros", *GENERATED},
     # Recordings are searched without ROS, with what the node is made of.
     "bags": {"clipseg", "messages", "perception"},
     "lab": {"clipseg", "perception", "memory", "recorded"},

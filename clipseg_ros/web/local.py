@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from statistics import median
 from typing import Protocol
 
@@ -108,12 +109,15 @@ class LocalSource:
         self._reported = ("", 0.0)
 
     def _prompt(self, written: PromptText) -> Prompt:
-        name = written.visual_name
-        if name is None:
-            return Prompt(written.text)
-        if name not in self._examples:
-            raise ValueError(f"there is no example {written.text}; click a thing or choose a picture, and name it so")
-        return self._examples[name]
+        meant, *unlike = map(self._part, written.parts)
+        return replace(meant, unlike=tuple(unlike)) if unlike else meant
+
+    def _part(self, text: str) -> Prompt:
+        if not text.startswith("@"):
+            return Prompt(text)
+        if text[1:] not in self._examples:
+            raise ValueError(f"there is no example {text}; click a thing or choose a picture, and name it so")
+        return self._examples[text[1:]]
 
     def _tell_prompts(self) -> None:
         self._board.looking_for([one.text for one in self._written], [self._threshold(one) for one in self._written])

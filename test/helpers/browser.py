@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import pytest
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds until a condition counts as never met."""
 
 KEYS = {"Enter": 13, "Escape": 27, "Tab": 9, "ArrowLeft": 37, "ArrowRight": 39, "End": 35, "Home": 36}

@@ -12,7 +12,7 @@ import numpy as np
 
 from clipseg_ros.web.source import Thing, View
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 """Seconds until an answer counts as never coming."""
 
 

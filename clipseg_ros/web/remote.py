@@ -19,10 +19,10 @@ from rclpy.task import Future
 from std_msgs.msg import Header
 
 from clipseg_ros.clipseg.written import PromptText
-from clipseg_ros.msg import Prompts
+from clipseg_ros.msg import Prompts, RememberedObject
 from clipseg_ros.ros.outputs.images import to_image
 from clipseg_ros.ros.reports import Reports
-from clipseg_ros.srv import SetVisualPrompt
+from clipseg_ros.srv import Recall, SetVisualPrompt
 from clipseg_ros.web.board import Board
 from clipseg_ros.web.health import Health
 from clipseg_ros.web.source import Recollection
@@ -35,7 +35,7 @@ _AGAIN = 5.0
 """Seconds after which a request is sent again: a middleware may lose an answer (rmw_fastrtps issue 842)."""
 
 _TRIES = 4
-_SETTINGS = ("cameras", "image_transport", "mono16_range")
+_SETTINGS = ("cameras", "image_transport", "mono16_range", "memory_size")
 
 
 class RemoteSource:
@@ -70,6 +70,7 @@ class RemoteSource:
         self._getting = node.create_client(GetParameters, f"{target}/get_parameters")
         self._setting = node.create_client(SetParameters, f"{target}/set_parameters")
         self._storing = node.create_client(SetVisualPrompt, f"{target}/set_visual_prompt")
+        self._recalling = node.create_client(Recall, f"{target}/recall")
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         node.create_subscription(Prompts, f"{target}/prompts", self._on_prompts, latched)
         # The node's own clock may be a simulated one that stands still.
@@ -99,6 +100,15 @@ class RemoteSource:
             raise ConnectionError(f"the node {self._target} is not there to keep the example; start it first")
         self._store(name, rgb, mask)
         self._examples[name] = rgb, mask
+
+    def _recall(self, text: str) -> list[Recollection]:
+        """ValueError, with the node's own sentence, for what cannot be looked for."""
+        answer = self._call(self._recalling, Recall.Request(prompts=[text]))
+        if not answer.success:
+            raise ValueError(answer.message)
+        now = self._node.get_clock().now().nanoseconds * 1e-9
+        return [Recollection(_caption(one, answer.frame_id, now), one.score, bytes(one.thumbnail.data))
+                for one in answer.objects]
 
     def _store(self, name: str, rgb: np.ndarray, mask: np.ndarray | None) -> None:
         request = SetVisualPrompt.Request(name=name, image=to_image(rgb, "rgb8", Header()))
@@ -166,6 +176,7 @@ class RemoteSource:
         for camera in self._cameras.values():
             camera.close()
         self._settings = settings
+        self.recall = self._recall if settings["memory_size"] else None
         self._cameras = {name: self._camera(name) for name in settings["cameras"]}
         self._board.cameras([self._label(name) for name in self._cameras])
 
@@ -195,3 +206,12 @@ class RemoteSource:
 
     def _figures(self) -> dict[str, dict[str, str]]:
         return {self._label(name): self._health.figures(name) for name in self._cameras}
+
+
+def _caption(one: RememberedObject, frame_id: str, now: float) -> str:
+    """What, where and when, in words; `now` in seconds."""
+    at = one.pose.position
+    place = f"at {at.x:.2f} {at.y:.2f} {at.z:.2f} m in {frame_id}" if one.has_pose else "somewhere"
+    age = now - (one.last_seen.sec + one.last_seen.nanosec * 1e-9)
+    views = "1 view" if one.views == 1 else f"{one.views} views"
+    return f"{one.prompt}, {place}, seen {age:.0f} s ago in {views}"

@@ -2,6 +2,9 @@
 """The real node with the bundled weights goes past recorded scenes, and is asked afterwards what it saw."""
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -25,6 +28,7 @@ from clipseg_ros.perception.transforms import Transform, matrices_to_quaternions
 from clipseg_ros.ros.outputs.images import to_image  # noqa: E402
 from clipseg_ros.ros.outputs.poses import from_transform  # noqa: E402
 from clipseg_ros.srv import CorrectPoses, Forget, Recall  # noqa: E402
+from clipseg_ros.web.remote import RemoteSource  # noqa: E402
 
 pytestmark = pytest.mark.ros
 
@@ -170,6 +174,23 @@ def test_find_goes_by_memory_when_it_may(peer, remembered):
     assert np.hypot(before.x - there[0], before.y - there[1]) == pytest.approx(0.5, abs=0.05)
     assert before.x < there[0], "on the side from which it was seen"
     client.destroy()
+
+
+@pytest.mark.parametrize(("text", "caption"), [(WANTED, "bottle, at 1.0"), ("mug=7", "threshold")])
+def test_the_page_asks_it(peer, remembered, text, caption):
+    source = RemoteSource(peer.node, NODE)
+    source.open(SimpleNamespace(cameras=lambda names: None, tell=lambda *_: None, looking_for=lambda *_: None))
+    recall = peer.wait(lambda: source.recall, "the page to know of the memory")
+    with ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(recall, text)
+        peer.wait(asked.done, "an answer")
+    if asked.exception():
+        assert caption in str(asked.exception())
+    else:
+        best = asked.result()[0]
+        assert best.caption.startswith(caption) and "m in map, seen" in best.caption
+        assert cv2.imdecode(np.frombuffer(best.thumbnail, np.uint8), cv2.IMREAD_COLOR) is not None
+    source.close()
 
 
 def test_keyframes_can_be_looked_at(peer, remembered):

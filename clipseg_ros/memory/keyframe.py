@@ -55,7 +55,7 @@ class Keyframe:
             If the depth or the calibration is of images of other proportions.
         """
         size = small_size(image.shape[:2])
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        small = _shrunk(image, size)
         jpeg = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
         if view is not None and view.size != image.shape[1::-1]:
             raise ValueError(f"the camera's images have the size {view.size} and the image {image.shape[1::-1]}; "
@@ -83,6 +83,13 @@ def small_size(shape: tuple[int, int]) -> tuple[int, int]:
     """(width, height) of the small picture of one of `shape` (H, W)."""
     share = min(1.0, (PIXELS / (shape[0] * shape[1])) ** 0.5)
     return max(int(shape[1] * share), 1), max(int(shape[0] * share), 1)
+
+
+def _shrunk(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The image in a smaller size (width, height). Halving first takes OpenCV a third of the time."""
+    while image.shape[1] >= 2 * size[0] and image.shape[0] >= 2 * size[1]:
+        image = cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def _millimetres(depth: np.ndarray, size: tuple[int, int]) -> np.ndarray:

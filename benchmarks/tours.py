@@ -5,8 +5,8 @@
 
 Each tour has 60 frames of another room, with depth. Afterwards the memory is asked for every kind of thing that was
 seen, for what one can do with them, and for what is not there; then a thing on the table is moved, a second tour of 24
-frames is made, and the memory of both is asked where the thing is. Answers of the network are the demo's, or the true masks. A
-recalled thing is right where it is a meant one in the keyframe of its best view, at a mask IoU of 0.5; "directly" means
+frames is made, and the memory of both is asked where the thing is. Answers of the network are the demo's, or the
+true masks. A recalled thing is right where it is a meant one in the keyframe of its best view, at a mask IoU of 0.5; "directly" means
 the frame that shows the thing best, which the truth chooses, without a memory. Positions are the mean of the visible
 surface. Rooms 0 to 8 were used to choose the parameters: report others. Needs what `clipseg scenes` needs.
 """

@@ -15,7 +15,7 @@ from clipseg_ros.action import Find
 
 
 def find(node: Node, **goal) -> Find.Result:
-    """The result of a goal of ~/find; its feedback goes to the log. RuntimeError where no node answers or it refuses."""
+    """The result of a goal of ~/find; its feedback goes to the log. RuntimeError where no node answers."""
     client = ActionClient(node, Find, "clipseg/find")
     if not client.wait_for_server(timeout_sec=10.0):
         raise RuntimeError("nobody offers clipseg/find; start `ros2 launch clipseg_ros clipseg.launch.py`")
@@ -30,7 +30,7 @@ def find(node: Node, **goal) -> Find.Result:
 
 
 def tell(node: Node, publisher: Publisher, message: Any, *, patience: float = 5.0) -> None:
-    """Publish once somebody listens, or after so many seconds, and wait until it has arrived: this program ends soon."""
+    """Publish once somebody listens, or after so many seconds, and wait for it to arrive: this program ends soon."""
     deadline = time.monotonic() + patience
     while publisher.get_subscription_count() == 0 and time.monotonic() < deadline:
         rclpy.spin_once(node, timeout_sec=0.1)

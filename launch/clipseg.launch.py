@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import List
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix, get_package_share_directory
-from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from clipseg_ros.ros.middleware import VARIABLES
+from launch import LaunchContext, LaunchDescription
 
 CONFIG = Path(get_package_share_directory("clipseg_ros")) / "config"
 
@@ -78,7 +78,7 @@ ARGUMENTS = {
     "log_level": ("info", "least severe messages that are shown", ("debug", "info", "warn", "error", "fatal")),
     "rviz": ("false", "whether RViz is started, showing the overlay, the poses and the points", ("true", "false")),
     "web": ("false", "whether a page is served on which prompts are tried in a browser", ("true", "false")),
-    "web_address": ("127.0.0.1", "where the page listens; 0.0.0.0 lets others in, with the token that is printed", None),
+    "web_address": ("127.0.0.1", "where it listens; 0.0.0.0 lets others in, with the token that is printed", None),
     "web_port": ("8642", "port of the page", None),
     "web_save_to": ("", "folder in which the page keeps frames as training data; empty: the browser gets them", None),
     "rviz_config": (str(CONFIG / "clipseg.rviz"), "what RViz shows", None),

@@ -8,11 +8,11 @@ import os
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch_ros.actions import Node
 
 from clipseg_ros.ros.middleware import VARIABLES
+from launch import LaunchContext, LaunchDescription
 
 # name: (default, description, allowed values or None). Empty: as the parameter file or the node says.
 ARGUMENTS = {

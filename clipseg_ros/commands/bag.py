@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clipseg_ros.commands.arguments import seconds
 from clipseg_ros.commands.network import add_network_arguments, given_prompts, load_network, readable
 from clipseg_ros.commands.watch import printable, table
 
@@ -48,15 +49,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--csv", type=Path, metavar="FILE.csv", help="table of the objects to write, a row each")
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     parser.add_argument("--every", type=_count, default=1, metavar="N", help="search one image of N (default: 1)")
-    parser.add_argument("--start", type=_seconds, default=0.0, metavar="S", help="seconds since the bag's beginning")
-    parser.add_argument("--end", type=_seconds, default=math.inf, metavar="S", help="seconds since the bag's beginning")
+    parser.add_argument("--start", type=seconds, default=0.0, metavar="S", help="seconds since the bag's beginning")
+    parser.add_argument("--end", type=seconds, default=math.inf, metavar="S", help="seconds since the bag's beginning")
     parser.add_argument("--target-frame", default="", metavar="FRAME", help="frame of the poses, by the bag's tf "
                         "(default: the images' own)")
     parser.add_argument("--assume-registered", action="store_true",
                         help="depth is of the images' pixels although its frame_id differs")
     parser.add_argument("--rectified", action="store_true",
                         help="images are free of distortion although camera_info has coefficients")
-    parser.add_argument("--depth-slop", type=_seconds, default=0.05, metavar="S",
+    parser.add_argument("--depth-slop", type=seconds, default=0.05, metavar="S",
                         help="how far the stamps of depth and image may differ, in seconds (default: 0.05)")
     parser.add_argument("--batch", type=_count, metavar="N", help="images that go through the network together "
                         "(default: 1 on a CPU, 4 on a GPU)")
@@ -251,13 +252,3 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of images; give a whole number from 1")
     return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, such as 5")
-    return value

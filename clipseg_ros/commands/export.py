@@ -88,8 +88,8 @@ def _read_calibration(folder: Path, setting: Setting) -> list[np.ndarray]:
 
 def _installed(precision: str) -> str:
     """The first backend for that precision whose package is installed; the first of all where none is."""
-    from clipseg_ros.clipseg.onnx.runtimes import require
     from clipseg_ros.clipseg.choices import BACKENDS
+    from clipseg_ros.clipseg.onnx.runtimes import require
 
     able = [name for name, known in BACKENDS.items() if name != "torch" and precision in known]
     for name in able:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from clipseg_ros.commands.arguments import seconds
+
 HELP = "Show live what a running node finds: prompts, numbers, scores, places in pixels and in metres."
 
 HEADINGS = ("PROMPT", "ID", "SCORE", "AREA px", "AT px", "METRES x y z", "AGE s")
@@ -39,7 +41,7 @@ def add_node_arguments(parser: argparse.ArgumentParser) -> None:
                         help="the node, with its namespace (default: /clipseg)")
     parser.add_argument("--camera", type=_camera_name, default="", metavar="NAME",
                         help="one of the node's cameras, where it has several")
-    parser.add_argument("--wait", type=_seconds, default=5.0, metavar="SECONDS",
+    parser.add_argument("--wait", type=seconds, default=5.0, metavar="SECONDS",
                         help="how long the node may take to appear (default: 5)")
 
 
@@ -303,13 +305,3 @@ def _camera_name(text: str) -> str:
     if text and not re.fullmatch(_NAME, text):
         raise argparse.ArgumentTypeError(f"{text!r} is no name of a camera; names are letters, digits and _")
     return text
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, such as 5")
-    return value

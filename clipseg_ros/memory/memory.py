@@ -85,7 +85,7 @@ class Memory:
         camera : its calibration
         stamp : when the image was taken, in seconds
         name : of the camera; views are compared among frames of one
-        look_up : returns calibration and depth, instead of these, where they cost something; asked only for what is kept
+        look_up : returns calibration and depth instead, where they cost something; asked only for what is kept
 
         Raises ValueError for images, depths and poses that are none, or do not fit each other.
         """

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from clipseg_ros.messages.buffers import check_memory
 from clipseg_ros.perception import png
 from clipseg_ros.perception.encoded import decode
-from clipseg_ros.messages.buffers import check_memory
 
 if TYPE_CHECKING:
     from sensor_msgs.msg import CompressedImage

@@ -13,7 +13,7 @@ _LEAST = 1e-6
 def approach(position: np.ndarray, viewpoint: np.ndarray, up: np.ndarray, *, standoff: float) -> Transform:
     """The place `standoff` before a thing, at its height and on the side from which it was seen.
 
-    That side is free: the camera looked along it. Its axes are those of a robot (REP 103): x forward to the thing, z up.
+    That side is free: the camera looked along it. Its axes are those of a robot (REP 103): x to the thing, z up.
     Of a thing straight below or above the camera, the side is that of the frame's first axis that is level.
 
     Parameters

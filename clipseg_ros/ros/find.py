@@ -79,7 +79,8 @@ class FindServer:
         handle.canceled() if handle.is_cancel_requested else handle.succeed()
         return result
 
-    async def _by_memory(self, handle: ServerGoalHandle, active: ActivePrompts, pipeline: Pipeline) -> Find.Result | None:
+    async def _by_memory(self, handle: ServerGoalHandle, active: ActivePrompts,
+                         pipeline: Pipeline) -> Find.Result | None:
         """What is remembered; None where that is nothing good enough."""
         handle.publish_feedback(Find.Feedback(note="the memory is asked first"))
         objects, _ = await self._recalled(active, seconds=handle.request.timeout or TIMEOUT)

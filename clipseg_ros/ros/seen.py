@@ -87,7 +87,7 @@ class Seen(Findings):
 
     @cached_property
     def points(self) -> np.ndarray:
-        """(h, w, 3) float32 metres in the camera's optical frame, in the size of the label images; NaN where unknown."""
+        """(h, w, 3) float32 metres in the optical frame, in the size of the label images; NaN where unknown."""
         camera, depth, _ = self.surroundings
         if camera is None or depth is None:
             return np.full((*self.sampled(self.maps.labels).shape, 3), np.nan, np.float32)

@@ -146,8 +146,8 @@ class Settings:
         "imu says where up is.",
         live=True, words=POINTS)
     label_scale: float = parameter(1.0,
-        "Size of ~/label_mask, ~/confidence and ~/points, whose pixels belong together, and of ~/scene_cloud, as a share "
-        "of the image's.",
+        "Size of ~/label_mask, ~/confidence and ~/points, whose pixels belong together, and of ~/scene_cloud, as a "
+        "share of the image's.",
         live=True, range=(0.01, 1.0))
     scene_without: tuple[str, ...] = parameter([""],
         "Prompts whose objects are left out of ~/scene_cloud; empty: those of all prompts.", live=True)
@@ -173,8 +173,8 @@ class Settings:
         "Megabytes in which frames are remembered, for ~/recall; 0 remembers none. Needs memory_frame.",
         range=(0.0, 1e6))
     memory_frame: str = parameter("",
-        "Fixed frame in which the memory knows where things are: map or odom. Where the cameras are in it comes from the "
-        "topic camera_pose of each, or from tf2.")
+        "Fixed frame in which the memory knows where things are: map or odom. Where the cameras are in it comes from "
+        "the topic camera_pose of each, or from tf2.")
     memory_file: str = parameter("", "File that keeps the memory over restarts. Empty: none.")
     memory_save_period: float = parameter(60.0,
         "Seconds between two times that memory_file is written; it also is when the node is deactivated. 0: only then.",
@@ -226,7 +226,7 @@ class Settings:
                              "the larger one, unless max_area is 0, which is no limit")
         if self.memory_size and (not self.memory_frame or self.memory_frame.startswith("/")):
             raise ValueError(f"memory_size is {self.memory_size:g} MB and memory_frame {self.memory_frame!r}; a memory "
-                             "needs the name of a frame that does not move, such as map or odom, without a slash in front")
+                             "needs the name of a frame that does not move, such as map or odom, without a slash")
         if len(self.max_rates) > max(len(self.cameras), 1):
             raise ValueError(f"max_rates has {len(self.max_rates)} rates for {len(self.cameras)} cameras; give at most "
                              "one each")

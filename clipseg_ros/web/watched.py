@@ -13,8 +13,8 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from clipseg_ros.msg import SegmentedObject, SegmentedObjectArray
 from clipseg_ros.messages.images import compressed_to_rgb
+from clipseg_ros.msg import SegmentedObject, SegmentedObjectArray
 from clipseg_ros.ros.inputs.images import image_to_rgb
 from clipseg_ros.ros.inputs.subscription import AdaptiveSubscription
 from clipseg_ros.ros.reports import Reports

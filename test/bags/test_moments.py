@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("rosbags")
 pytest.importorskip("mcap")
-from recordings import DEPTH, IMAGE, OPTICAL, PERIOD, START, camera_info, home, image, record, transform  # noqa: E402
+from recordings import DEPTH, OPTICAL, PERIOD, START, camera_info, home, image, record, transform  # noqa: E402
 
 from clipseg_ros.bags.cameras import find_camera  # noqa: E402
 from clipseg_ros.bags.moments import Choices, Moments  # noqa: E402

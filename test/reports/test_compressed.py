@@ -12,9 +12,9 @@ pytest.importorskip("sensor_msgs")
 from pictures import PICTURE, claiming, encode, file_of, with_orientation  # noqa: E402
 from sensor_msgs.msg import CompressedImage  # noqa: E402
 
-from clipseg_ros.perception import encoded  # noqa: E402
 from clipseg_ros.messages.compressed_depth import compressed_to_depth  # noqa: E402
 from clipseg_ros.messages.images import compressed_to_rgb  # noqa: E402
+from clipseg_ros.perception import encoded  # noqa: E402
 
 pytestmark = pytest.mark.ros
 

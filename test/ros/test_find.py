@@ -81,7 +81,8 @@ def test_it_must_be_seen_in_as_many_frames_as_asked_for(searcher):
     assert (status, result.found) == ("succeeded", True)
     assert result.frames >= 3
     assert [one.frames for one in searcher.feedback] == list(range(1, result.frames))
-    assert all("everything" in one.note and one.best[0].prompt == "everything" and not one.best[0].mask.data for one in searcher.feedback)
+    assert all("everything" in one.note and one.best[0].prompt == "everything" and not one.best[0].mask.data
+               for one in searcher.feedback)
 
 
 @pytest.mark.parametrize(("goal", "filming", "says"), [
@@ -177,7 +178,8 @@ def test_the_approach_is_before_the_object_and_faces_it(peer, searcher):
     place, turn = result.approaches[0].position, result.approaches[0].orientation
     towards = math.hypot(POSITION[0], POSITION[2])
     share = 1 - 0.75 / towards
-    assert (place.x, place.y, place.z) == pytest.approx((POSITION[0] * share, POSITION[1], POSITION[2] * share), abs=0.03)
+    expected = POSITION[0] * share, POSITION[1], POSITION[2] * share
+    assert (place.x, place.y, place.z) == pytest.approx(expected, abs=0.03)
     # x forward to the wall, z up: in the optical frame up is -y
     up = (2 * (turn.x * turn.z + turn.w * turn.y), 2 * (turn.y * turn.z - turn.w * turn.x),
           1 - 2 * (turn.x ** 2 + turn.y ** 2))

@@ -18,7 +18,7 @@ from rclpy.qos import qos_profile_sensor_data  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, Imu, PointCloud2  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 from visualization_msgs.msg import Marker, MarkerArray  # noqa: E402
-from walls import K, POSITION, info, wall  # noqa: E402
+from walls import POSITION, K, info, wall  # noqa: E402
 
 from clipseg_ros.msg import SegmentedObjectArray  # noqa: E402
 from clipseg_ros.srv import Segment  # noqa: E402

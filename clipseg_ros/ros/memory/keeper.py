@@ -87,7 +87,7 @@ class Keeper:
         self._unsaved = self._untold = True
 
     def save(self) -> None:
-        """Write what has changed to the file, if there is one; a failure is reported and costs nothing that was saved."""
+        """Write what has changed to the file, if there is one. A failure is reported, and what was saved stays."""
         if self._file is None:
             return
         with self._saving:

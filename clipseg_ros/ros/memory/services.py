@@ -77,8 +77,9 @@ class MemoryServices:
             active = self._store.asked_for(request.prompts, request.threshold or self._store.threshold,
                                            visual_prompt(request.visual_prompt, request.visual_prompt_mask))
             now = self._node.get_clock().now().nanoseconds * 1e-9
-            objects, response.looked_at = await self.recalled(
-                active, seconds=request.time_limit or TIME_LIMIT, since=now - request.max_age if request.max_age else None)
+            since = now - request.max_age if request.max_age else None
+            objects, response.looked_at = await self.recalled(active, seconds=request.time_limit or TIME_LIMIT,
+                                                              since=since)
             if request.radius:
                 centre = np.array([request.near.x, request.near.y, request.near.z])
                 objects = [one for one in objects if one.found.pose is not None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the numbers in label images mean, for Nav2's semantic segmentation layer; with vision_msgs, which is optional."""
+"""What the numbers in label images mean, for Nav2's semantic segmentation layer; needs vision_msgs, an option."""
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -100,8 +100,8 @@ class Services:
             response.message = sentence_for(self._node, "select", error)
         else:
             response.success = True
-            shown = f"object {number}" if number else f"the best of {prompt!r}" if prompt else "the best of the first prompt"
-            response.message = f"~/object_mask shows {shown}"
+            best = f"the best of {prompt!r}" if prompt else "the best of the first prompt"
+            response.message = f"~/object_mask shows {f'object {number}' if number else best}"
         return response
 
     def segment(self, request: Segment.Request, pipeline: Pipeline) -> Segment.Response:

@@ -84,7 +84,7 @@ class PromptStore:
             return self._resolve(tuple(prompts), self._threshold if threshold is None else threshold)
 
     def asked_for(self, texts: Sequence[str], threshold: float, visual: Prompt | None = None) -> ActivePrompts:
-        """What a request asks for: its texts, and its picture behind them; what the node looks for where it has neither.
+        """What a request asks for: its texts, its picture behind them; where it has neither, what the node looks for.
 
         `threshold` is that of the prompts without one of their own.
 
@@ -95,7 +95,8 @@ class PromptStore:
         """
         asked = self.resolve(parse_given(texts), threshold=threshold)
         if visual is not None:
-            asked = ActivePrompts((*asked.texts, visual.label), (*asked.prompts, visual), (*asked.thresholds, threshold))
+            asked = ActivePrompts((*asked.texts, visual.label), (*asked.prompts, visual),
+                                  (*asked.thresholds, threshold))
         if not asked.prompts:
             with self._lock:
                 asked = self._resolve(self._known(self._written), threshold)

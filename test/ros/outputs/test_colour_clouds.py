@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
 pytest.importorskip("clipseg_ros.srv")
-from solids import CAMERA, box, plane, region, turned  # noqa: E402
+from solids import CAMERA, box, plane, turned  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
 from clipseg_ros.clipseg import Prompt  # noqa: E402

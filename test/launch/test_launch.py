@@ -124,7 +124,7 @@ def test_an_argument_that_is_none_is_doubted_only_where_it_looks_like_one():
     (["rviz:=true", "weights:=untrained"], "rviz2 is not installed", True),
 ])
 def test_what_is_missing_is_said_before_the_node_starts(arguments, says, node_runs):
-    output = run(arguments, says, "[clipseg_node-")
+    output = run(arguments, says, "clipseg_node: starting")
     assert says in output
     assert ("clipseg_node" in output) == node_runs
 

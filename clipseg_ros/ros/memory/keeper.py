@@ -57,6 +57,7 @@ class Keeper:
         self._file = Path(settings.memory_file).expanduser() if settings.memory_file else None
         self._saving = Lock()
         self._unsaved = self._untold = False
+        node.get_logger().info(f"up to {settings.memory_size:g} MB of images are remembered, in the frame {self.frame}")
         self._load()
         self._poses = CameraPoses(node, self.frame, prefixes=settings.prefixes, timeout=settings.tf_timeout,
                                   reports=reports)

@@ -36,9 +36,10 @@ _PIECE = 0.1
 _SHRUNK = 2
 """The maps that are kept for a second look have 1 / this of the small pictures' sides."""
 _NEWEST = 3
-"""Of the later views of a place, so many of the newest decide whether a thing is still there."""
-_GOOD, _OTHER = 0.3, 0.2
-"""Share of the best view's weight that a good one has, and of the threshold below which it shows something else."""
+"""Of the later views of a place, so many of the newest decide whether it is empty; to see something else, so many."""
+_GOOD, _OTHER, _EMPTY = 0.3, 0.2, 0.9
+"""Share of the best view's weight that later ones must have together, of the threshold below which they show something
+else, and of a place through which they see where it is empty."""
 
 
 class Decoder(Protocol):
@@ -149,11 +150,18 @@ def _found(thing: Thing, looks: Sequence[Look]) -> float:
 
 
 def _is_replaced(thing: Thing, looks: Sequence[Look], threshold: float) -> bool:
-    """Whether most of the newest good views, since the thing was seen last, show nothing or something else there."""
-    good = _GOOD * max(look.weight for look in looks)
-    later = [look for look in looks if look.stamp > thing.last and look.weight >= good][:_NEWEST]
-    levels = [look.level * (1 - look.through) for look in later]
-    return len(later) == _NEWEST and float(np.median(levels)) < _OTHER * threshold
+    """Whether the views since the thing was seen last, as good together as a good one, show nothing or something else.
+
+    Several are needed, as what is there may be overlooked, but one that sees through all of the place.
+    """
+    best = max(look.weight for look in looks)
+    later = [look for look in looks if look.stamp > thing.last]
+    weights = [look.weight for look in later]
+    if not later or sum(weights) < _GOOD * best:
+        return False
+    level = np.average([look.level * (1 - look.through) for look in later], weights=weights)
+    empty = all(look.through >= _EMPTY for look in later)
+    return empty or (len(later) >= _NEWEST and float(level) < _OTHER * threshold)
 
 
 def _pieces(region: Region) -> list[Region]:

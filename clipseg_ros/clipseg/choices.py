@@ -10,4 +10,7 @@ BACKENDS = {"torch": PRECISIONS, "openvino": (*PRECISIONS, "int8"), "onnxruntime
 """What can run the network, each with the precisions that it knows."""
 
 ON_OOM = ("error", "cpu")
-"""What happens where a GPU's memory does not suffice for one frame and one prompt."""
+"""What happens where a GPU cannot be used: its memory does not suffice for one frame and one prompt, or it is wrong."""
+
+GPU_GRAPHS = ("auto", "off")
+"""Whether a GPU replays recordings of the network; "off" launches one operation after the other."""

@@ -20,7 +20,7 @@ def open_backend(
     if setting.backend == "torch":
         placed = place(model, setting.device, getattr(torch, setting.precision))
         if setting.device.type == "cuda":
-            return placed, GpuBackend(placed, (side, side), progress=progress)
+            return placed, GpuBackend(placed, (side, side), graphs=setting.gpu_graphs == "auto", progress=progress)
         return placed, TorchBackend(placed, (side, side))
     from clipseg_ros.clipseg.onnx.cache import Exporter
 

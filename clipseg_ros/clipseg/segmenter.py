@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from clipseg_ros.clipseg.backend import pick_side
+from clipseg_ros.clipseg.cuda import release_memory
 from clipseg_ros.clipseg.embeddings import Embeddings, remember
 from clipseg_ros.clipseg.fingerprint import fingerprint
 from clipseg_ros.clipseg.given import as_list, cameras_of
@@ -38,8 +38,6 @@ from clipseg_ros.perception.selection import Limits
 Prompts = Union[str, Prompt, Iterable[Union[str, Prompt]]]
 
 FRAMES_KEPT = 8
-HALF_MAX = 65504.0
-"""The largest number of float16."""
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +69,8 @@ class Segmenter:
     input_size :
         Side in pixels to which pictures are squashed, a multiple of the patch size; 0 for the weights' own. Smaller
         is faster and coarser. Example pictures keep the weights' size.
+    gpu_graphs :
+        "auto" records the network on a GPU, "off" does not, which is slower.
     unchanged :
         When the features of a camera's last encoded frame are used again for one that looks the same; by default only
         for one that equals it pixel by pixel.
@@ -95,6 +95,7 @@ class Segmenter:
         precision: str | torch.dtype = "auto",
         backend: str = "torch",
         input_size: int = 0,
+        gpu_graphs: str = "auto",
         unchanged: UnchangedScene | None = None,
         frames_kept: int = FRAMES_KEPT,
         name: str = "custom",
@@ -102,7 +103,7 @@ class Segmenter:
         threshold: float = 0.5,
         progress: Callable[[str], None] | None = None,
     ) -> None:
-        self._setting = settle(backend, device, precision)
+        self._setting = settle(backend, device, precision, gpu_graphs)
         self._fingerprint = fingerprint(model)
         self._side = pick_side(model, input_size)
         self._model, self._backend = open_backend(model, self._setting, self._side, progress or _log.info)
@@ -124,6 +125,7 @@ class Segmenter:
         precision: str | torch.dtype = "auto",
         backend: str = "torch",
         input_size: int = 0,
+        gpu_graphs: str = "auto",
         unchanged: UnchangedScene | None = None,
         frames_kept: int = FRAMES_KEPT,
         allow_download: bool = False,
@@ -137,7 +139,7 @@ class Segmenter:
         """
         from clipseg_ros.clipseg.weights.checkpoints import load_checkpoint
 
-        setting = settle(backend, device, precision)
+        setting = settle(backend, device, precision, gpu_graphs)
         if backend != "torch":
             require(backend, setting.precision)
         checkpoint = load_checkpoint(weights, allow_download=allow_download)
@@ -250,8 +252,8 @@ class Segmenter:
         Returns (depth, 1 + rows * cols, reduce_dim) float16, 186 kB for the published network.
         """
         with self._lock, torch.inference_mode():
-            packed = self._backend.packed(self._features(as_list(image), [camera]))
-            return packed[0].clamp(-HALF_MAX, HALF_MAX).half().cpu().numpy()
+            packed, half = self._backend.packed(self._features(as_list(image), [camera])), torch.finfo(torch.float16)
+            return packed[0].clamp(-half.max, half.max).half().cpu().numpy()
 
     def maps_of(self, features: Sequence[np.ndarray], prompts: Prompts, thresholds: Sequence[float], *,
                 sizes: Sequence[tuple[int, int]]) -> list[Maps]:
@@ -358,9 +360,7 @@ class Segmenter:
         with self._lock:
             self._frames.clear()
             del self._model, self._backend, self._embeddings
-            gc.collect()
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
+            release_memory()
 
     def _decode(
         self, image: np.ndarray | Sequence[np.ndarray], prompts: list[Prompt], camera: str | Sequence[str]
@@ -395,6 +395,5 @@ class Segmenter:
 
     def _is_known(self, camera: str, last: np.ndarray, image: np.ndarray) -> bool:
         """Whether the features of the camera's last encoded frame do for this one."""
-        if np.array_equal(last, image):
-            return True
-        return self._unchanged is not None and self._unchanged.holds(camera, image)
+        unchanged = self._unchanged
+        return np.array_equal(last, image) or (unchanged is not None and unchanged.holds(camera, image))

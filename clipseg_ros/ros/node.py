@@ -174,6 +174,7 @@ class ClipsegNode(LifecycleNode):
         segmenter = load_warm(
             settings.weights, on_oom=settings.on_oom, cameras=min(len(settings.cameras), settings.max_batch),
             device=settings.device, precision=settings.precision, backend=settings.backend,
+            gpu_graphs=settings.gpu_graphs,
             input_size=settings.input_size, unchanged=unchanged,
             frames_kept=len(settings.cameras) + 1,  # and the last image that came with a request
             allow_download=settings.allow_download, progress=self.get_logger().info)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from clipseg_ros.clipseg.choices import BACKENDS, ON_OOM
+from clipseg_ros.clipseg.choices import BACKENDS, GPU_GRAPHS, ON_OOM
 from clipseg_ros.clipseg.written import PromptText, check_threshold, parse_prompts
 from clipseg_ros.perception.location import POINTS
 from clipseg_ros.perception.objects import MODES
@@ -70,8 +70,12 @@ class Settings:
         "openvino and onnxruntime.",
         words=PRECISIONS)
     on_oom: str = parameter("error",
-        "What happens where a GPU's memory does not suffice: error, or cpu, which then runs the network.",
+        "What happens where a GPU's memory does not suffice or a GPU is wrong: error, or cpu, which then runs the "
+        "network.",
         words=ON_OOM)
+    gpu_graphs: str = parameter("auto",
+        "Whether a GPU replays recorded graphs of the network: auto, if they prove right, or off.",
+        words=GPU_GRAPHS)
     backend: str = parameter("torch",
         "What runs the network: torch, or on the CPU openvino or onnxruntime, if installed.",
         words=tuple(BACKENDS))

@@ -3,6 +3,7 @@
 
 import pytest
 import torch
+from pretended_gpu import pretended_gpu  # noqa: F401
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def test_refuses_precision(name):
 def test_settle(gpus, monkeypatch, given, device, precision):
     gpus(1)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 7))
-    assert settle(*given) == (given[0], torch.device(device), precision)
+    assert settle(*given, "off") == (given[0], torch.device(device), precision, "off")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ class Loaded:
 
     def __init__(self, weights, settings):
         self.weights, self.settings, self.warm = weights, settings, None
+        self.device = torch.device(settings["device"])
 
     def warm_up(self, cameras):
         if self.settings["device"] != "cpu":

@@ -44,6 +44,7 @@ def test_every_parameter_has_a_description_and_numbers_have_a_range(peer, node):
     ("image_transport", "theora", "it must be one of raw, compressed"),
     ("precision", "int4", "it must be one of auto, float32"),
     ("on_oom", "ignore", "it must be one of error, cpu"),
+    ("gpu_graphs", "on", "it must be one of auto, off"),
     ("backend", "tensorrt", "it must be one of torch, openvino, onnxruntime"),
     ("input_size", -16, "range"),
     ("device", "tpu", "it must be auto, cpu, cuda or cuda:N"),

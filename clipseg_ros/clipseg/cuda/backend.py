@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from clipseg_ros.clipseg.backend import Backend, in_turns, joined
-from clipseg_ros.clipseg.cuda import OutOfMemoryError
+from clipseg_ros.clipseg.cuda import OutOfMemoryError, release_memory
 from clipseg_ros.clipseg.cuda.graphs import Captured
 from clipseg_ros.clipseg.cuda.transfers import Uploader
 from clipseg_ros.clipseg.model import CLIPSeg, ImageFeatures, with_positions
@@ -32,10 +31,12 @@ class GpuBackend(Backend):
     ----------
     model : on its device, in its precision, for evaluation.
     size : (h, w) in pixels to which pictures are squashed.
+    graphs : whether a GPU replays recordings; without them it runs the same operations one by one.
     progress : told, in sentences, what the memory did not suffice for.
     """
 
-    def __init__(self, model: CLIPSeg, size: tuple[int, int], *, progress: Callable[[str], None]) -> None:
+    def __init__(self, model: CLIPSeg, size: tuple[int, int], *, graphs: bool = True,
+                 progress: Callable[[str], None]) -> None:
         self._size, self._progress = size, progress
         self._grid = model.grid(size)
         self._model = with_positions(model, self._grid)
@@ -46,7 +47,8 @@ class GpuBackend(Backend):
                                  for values in (model.config.image_mean, model.config.image_std))
         self._uploader = Uploader(self._device)
         self._prompts, self._pictures = list(PROMPT_BUCKETS), list(PICTURE_BUCKETS)
-        self._pool = torch.cuda.graph_pool_handle() if self._device.type == "cuda" else None
+        self._graphs = graphs
+        self._pool = torch.cuda.graph_pool_handle() if graphs and self._device.type == "cuda" else None
         self._encoders: dict[int, Captured] = {}
         self._decoders: dict[tuple[int, int], Captured] = {}
 
@@ -103,7 +105,7 @@ class GpuBackend(Backend):
     def _encoder(self, batch: int) -> Captured:
         if batch not in self._encoders:
             pixels = torch.zeros((batch, 3, *self._size), device=self._device)
-            self._encoders[batch] = Captured(self._run_encoder, [pixels], pool=self._pool)
+            self._encoders[batch] = Captured(self._run_encoder, [pixels], record=self._graphs, pool=self._pool)
         return self._encoders[batch]
 
     def _decoder(self, batch: int, prompts: int) -> Captured:
@@ -112,7 +114,8 @@ class GpuBackend(Backend):
             reduced = (batch, len(config.extract_layers), 1 + self._grid[0] * self._grid[1], config.reduce_dim)
             inputs = [torch.zeros(shape, device=self._device, dtype=self._precision)
                       for shape in (reduced, (prompts, config.clip["embed_dim"]))]
-            self._decoders[batch, prompts] = Captured(self._run_decoder, inputs, pool=self._pool)
+            self._decoders[batch, prompts] = Captured(self._run_decoder, inputs, record=self._graphs,
+                                                      pool=self._pool)
         return self._decoders[batch, prompts]
 
     def _run_encoder(self, pixels: Tensor) -> Tensor:
@@ -144,9 +147,7 @@ class GpuBackend(Backend):
         self._encoders = {batch: kept for batch, kept in self._encoders.items() if batch in self._pictures}
         self._decoders = {key: kept for key, kept in self._decoders.items()
                           if key[0] in self._pictures and key[1] in self._prompts}
-        gc.collect()
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+        release_memory()
 
 
 def _bucket(count: int, buckets: Sequence[int]) -> int:

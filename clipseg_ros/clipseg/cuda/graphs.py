@@ -17,7 +17,7 @@ _RUNS_BEFORE = 3
 
 
 class Captured:
-    """Calls `function` with tensors of the shapes, types and device of `inputs`; on a CPU simply so.
+    """Calls `function` with tensors of the shapes, types and device of `inputs`; unrecorded, as on a CPU, simply so.
 
     On a GPU the inputs are copied to where the recording reads them, and the result is where it wrote it: valid until
     the next call of this one or of another one with the same `pool`.
@@ -26,17 +26,22 @@ class Captured:
     ----------
     function : of as many tensors as `inputs`, returns a tensor; on a GPU it must not wait for one
     inputs : examples; they are kept
+    record : whether it is recorded on a GPU; unrecorded, it is run there once, which tells whether the memory suffices
     pool : memory that recordings share which never run at the same time
 
     Raises cuda.OutOfMemoryError where the GPU's memory does not suffice.
     """
 
-    def __init__(self, function: Callable[..., Tensor], inputs: Sequence[Tensor], *, pool: Any = None) -> None:
+    def __init__(self, function: Callable[..., Tensor], inputs: Sequence[Tensor], *, record: bool = True,
+                 pool: Any = None) -> None:
         self._function = function
         self._inputs = tuple(inputs)
         self._graph: torch.cuda.CUDAGraph | None = None
         if self._inputs[0].device.type == "cuda":
-            self._record(pool)
+            if record:
+                self._record(pool)
+            else:
+                function(*self._inputs)
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         if self._graph is None:

@@ -16,7 +16,7 @@ from clipseg_ros.clipseg.cuda import OutOfMemoryError
 from clipseg_ros.clipseg.cuda import backend as cuda_backend
 from clipseg_ros.clipseg.cuda.backend import PICTURE_BUCKETS, PROMPT_BUCKETS, GpuBackend
 from clipseg_ros.clipseg.cuda.graphs import Captured
-from clipseg_ros.clipseg.onnx.agreement import measure
+from clipseg_ros.clipseg.agreement import measure
 from clipseg_ros.clipseg.tokenizer import Tokenizer
 from clipseg_ros.clipseg.weights.checkpoints import load_checkpoint
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far the logits and the masks of two backends are apart."""
+"""How far the logits and the masks of two ways to run a network are apart."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,7 @@ class Agreement:
     ----------
     max_difference : largest absolute difference of two logits; NaN or infinity where one is not finite.
     spread : standard deviation of the reference's logits.
-    mask_disagreement : share of the pixels, 0 to 1, that only one of the two puts at probability 0.5 or above.
+    mask_disagreement : share of the pixels, 0 to 1, that only one of the two puts at the threshold or above.
     """
 
     max_difference: float
@@ -43,14 +44,19 @@ def measure(backend: Backend, reference: Backend, model: CLIPSeg) -> Agreement:
     """Compare two backends of `model`'s network on recorded scenes and on noise, with a few texts as prompts."""
     embeddings = _embed(model)
     found, expected = [], []
-    for image in _compared():
+    for image in compared_pictures():
         found.append(backend.decode(backend.encode([image]), embeddings).cpu())
         expected.append(reference.decode(reference.encode([image]), embeddings).cpu())
-    found, expected = torch.cat(found), torch.cat(expected)
+    return compare(torch.cat(found), torch.cat(expected))
+
+
+def compare(found: Tensor, expected: Tensor, *, threshold: float = 0.5) -> Agreement:
+    """Compare logits of one shape, float32 on the CPU; `threshold` is the probability from which a pixel is meant."""
+    boundary = math.log(threshold / (1 - threshold))
     return Agreement(
         max_difference=float((found - expected).abs().max()),
         spread=float(expected.std()),
-        mask_disagreement=float(((found >= 0) != (expected >= 0)).double().mean()),
+        mask_disagreement=float(((found >= boundary) != (expected >= boundary)).double().mean()),
     )
 
 
@@ -59,7 +65,7 @@ def calibration_pictures() -> list[np.ndarray]:
     return [*pictures()[_RECORDED_COMPARED:], _noise(seed=1)]
 
 
-def _compared() -> list[np.ndarray]:
+def compared_pictures() -> list[np.ndarray]:
     """(H, W, 3) uint8 RGB each; noise alone where the recorded scenes are not installed."""
     return [*pictures()[:_RECORDED_COMPARED], _noise(seed=0)]
 

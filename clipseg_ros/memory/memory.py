@@ -55,6 +55,10 @@ class Memory:
         self._next = 0
         self._lock = Lock()
 
+    def use(self, segmenter: Segmenter) -> None:
+        """Go on with another segmenter of the same network and input size."""
+        self._segmenter = segmenter
+
     def __len__(self) -> int:
         return len(self._kept.frames)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ from clipseg_ros.ros.pipeline import Pipeline
 from clipseg_ros.ros.prompts.services import Services
 from clipseg_ros.ros.prompts.store import PromptStore
 from clipseg_ros.ros.prompts.topic import PromptTopic
+from clipseg_ros.ros.recovery import Recovery
 from clipseg_ros.ros.reports import Reports, sentence_of
 from clipseg_ros.ros.running import loading_libraries, run
 from clipseg_ros.ros.settings import SPECS, Settings
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 CHECK_PERIOD = 0.5
 """Seconds between two looks at who publishes images and prompts."""
+
+RENEWED = "the network is loaded anew, since the GPU failed"
+"""What the node says meanwhile."""
 
 UNKNOWN_THRESHOLD = 0.5
 """Stands for the weights' own until they are loaded."""
@@ -59,6 +63,7 @@ class ClipsegNode(LifecycleNode):
         self._active = ExitStack()
         self._enabled = True
         self._unknown_words = ""
+        self._lost = ""
         self._store = PromptStore(threshold=UNKNOWN_THRESHOLD)
         self._prompt_topic = PromptTopic(self, "~/prompt", self._on_prompt)
         self._configuration = Parameters(self, frozen=lambda: self._pipeline is not None, check=self._check,
@@ -105,6 +110,7 @@ class ClipsegNode(LifecycleNode):
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the network."""
         self._free()
+        self._failure = ""
         self._prompt_topic.forget()
         return super().on_cleanup(state)
 
@@ -188,7 +194,11 @@ class ClipsegNode(LifecycleNode):
     def _start(self) -> None:
         """Activate; closing `_active` undoes it, also where only a part of it was possible."""
         settings, pipeline = self._configuration.settings, self._pipeline
+        if pipeline.segmenter is None:
+            raise ValueError("the network was lost when the GPU failed; clean the node up and configure it again")
         with ExitStack() as made:
+            made.callback(setattr, pipeline, "watch", nullcontext)
+            pipeline.watch = self._recovery(pipeline, settings).watch
             worker = Worker(pipeline.process, on_error=self._on_unforeseen, max_batch=settings.max_batch)
             worker.set_rates(settings.max_rate, settings.rates)
             worker.paused = not self._enabled
@@ -210,6 +220,17 @@ class ClipsegNode(LifecycleNode):
                           self.create_timer(CHECK_PERIOD, self._check_publishers, clock=self._steady))
             self._active = made.pop_all()
 
+    def _recovery(self, pipeline: Pipeline, settings: Settings) -> Recovery:
+        """What is done where the GPU fails; all of it in the worker's thread, but for ending the worker."""
+        from clipseg_ros.clipseg.cuda import is_gpu_error
+
+        def renew() -> None:
+            self.get_logger().error("the GPU failed; the network is loaded anew, once")
+            pipeline.renew(lambda: self._load(settings))
+
+        self._lost = ""
+        return Recovery(is_gpu_error, renew=renew, give_up=lambda sentence: setattr(self, "_lost", sentence))
+
     def _save(self) -> None:
         if self._pipeline.keeper is not None:
             self._pipeline.keeper.save()
@@ -221,6 +242,9 @@ class ClipsegNode(LifecycleNode):
             self._diagnostics.publish(self._failure or state, broken=bool(self._failure))
             return
         segmenter, keeper = self._pipeline.segmenter, self._pipeline.keeper
+        if segmenter is None:
+            self._diagnostics.publish(RENEWED, warn=True)
+            return
         self._diagnostics.publish("active" if self._enabled else "paused by ~/enable", warn=not self._enabled,
                                   cameras=self._pipeline.cameras.values(), counts=self._worker.counts,
                                   hardware=str(segmenter.device), gpu_memory=segmenter.gpu_memory,
@@ -258,11 +282,18 @@ class ClipsegNode(LifecycleNode):
         if self._pipeline is None or self._worker is None:
             state = "unconfigured" if self._pipeline is None else "inactive"
             raise ValueError(f"the node is {state}; it must be active to segment an image")
+        if self._pipeline.segmenter is None:
+            raise ValueError(f"{RENEWED}; try again in a moment")
         return self._pipeline, self._worker
 
     # Inputs
 
     def _check_publishers(self) -> None:
+        if self._lost:
+            self._failure = f"inactive: {self._lost}; clean the node up and configure it again, or start it anew"
+            self.get_logger().error(self._failure)
+            self.trigger_deactivate()
+            return
         for camera in self._pipeline.cameras.values():
             camera.input.check()
         self._prompt_topic.check()

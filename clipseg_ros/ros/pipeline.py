@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from rclpy.lifecycle import LifecycleNode
@@ -33,15 +34,16 @@ class Pipeline:
 
     Attributes
     ----------
-    segmenter : the network
+    segmenter : the network; None while it is loaded anew, and where that failed
     cameras : by name, the first one first
     keeper : remembers frames; None without a memory
     waiting : returns the frames, by camera, that will probably be next
+    watch : makes what is around the network's work
     """
 
     def __init__(self, node: LifecycleNode, segmenter: Segmenter, *, store: PromptStore, parameters: Parameters,
                  target: TargetFrame | None, reports: Reports) -> None:
-        self.segmenter = segmenter
+        self.segmenter: Segmenter | None = segmenter
         self._store = store
         self._parameters = parameters
         self._target = target
@@ -50,6 +52,7 @@ class Pipeline:
         self.cameras = {name: Camera(node, name, settings=settings, reports=reports) for name in settings.cameras}
         self.keeper = Keeper(node, segmenter, settings, reports) if settings.memory_size else None
         self.waiting: Callable[[], Mapping[str, Frame]] = dict
+        self.watch: Callable[[], AbstractContextManager] = nullcontext
 
     def process(self, frames: Sequence[tuple[str, Frame]]) -> None:
         """Segment frames of different cameras together and publish the results."""
@@ -83,7 +86,8 @@ class Pipeline:
         images = [frame.rgb for frame in frames]
         if not active.prompts:
             return [Maps.empty(image.shape[:2]) for image in images]
-        return self.segmenter.maps(images, active.prompts, active.thresholds, camera=list(cameras), exact=exact)
+        with self.watch():
+            return self.segmenter.maps(images, active.prompts, active.thresholds, camera=list(cameras), exact=exact)
 
     def seen(self, frame: Frame, active: ActivePrompts, maps: Maps, *, follower: Follower | None = None,
              pick: Pick | None = None) -> Seen:
@@ -93,13 +97,20 @@ class Pipeline:
 
     def _remember(self, camera: Camera, frame: Frame, look_up: Callable[[], Space]) -> None:
         if self.keeper is not None:
-            self.keeper.offer(camera.name, frame, look_up)
+            self.keeper.offer(camera.name, frame, look_up, watch=self.watch)
 
     def camera(self, name: str) -> Camera:
         """The camera of that name, the first one of an empty one. ValueError where there is none."""
         if name and name not in self.cameras:
             raise ValueError(f"there is no camera {name[:40]!r}; this node has {', '.join(self.cameras)}")
         return self.cameras[name] if name else next(iter(self.cameras.values()))
+
+    def renew(self, load: Callable[[], Segmenter]) -> None:
+        """Let go of the network, which frees its memory, and go on with what `load` returns."""
+        self._close()
+        self.segmenter = load()
+        if self.keeper is not None:
+            self.keeper.memory.use(self.segmenter)
 
     def destroy(self) -> None:
         """Remove the publishers, stop to listen to transforms and let go of the network."""
@@ -109,4 +120,9 @@ class Pipeline:
             self._target.destroy()
         if self.keeper is not None:
             self.keeper.destroy()
-        self.segmenter.close()
+        self._close()
+
+    def _close(self) -> None:
+        lost, self.segmenter = self.segmenter, None
+        if lost is not None:
+            lost.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
@@ -69,14 +70,17 @@ class Keeper:
         if self._file is not None and settings.memory_save_period:
             self._timers.append(node.create_timer(settings.memory_save_period, self._save_aside, clock=steady))
 
-    def offer(self, camera: str, frame: Frame, look_up: Callable[[], Space]) -> None:
+    def offer(self, camera: str, frame: Frame, look_up: Callable[[], Space], *,
+              watch: Callable[[], AbstractContextManager] = nullcontext) -> None:
         """Keep a frame if it shows something new; in the worker's thread. Whatever goes wrong is reported.
 
         look_up : returns what is known of its camera and depth
+        watch : what is around the network's work
         """
         try:
             pose = self._poses.lookup(camera, frame.header)
-            kept = self.memory.add(frame.rgb, pose=pose, look_up=look_up, stamp=seconds(frame.header), name=camera)
+            with watch():
+                kept = self.memory.add(frame.rgb, pose=pose, look_up=look_up, stamp=seconds(frame.header), name=camera)
         except Exception as error:  # the next frames may be good ones
             self._reports.warn(f"nothing is remembered: {sentence_of(error)}")
         else:

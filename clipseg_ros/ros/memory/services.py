@@ -59,8 +59,13 @@ class MemoryServices:
         """
         pipeline, worker = self._running()
         search = keeper_of(pipeline).memory.start(active.prompts, thresholds=active.thresholds, since=since)
+
+        def step() -> bool:
+            with pipeline.watch():
+                return search.step()
+
         end = time.monotonic() + seconds
-        while await asked(self._node, worker, search.step) and time.monotonic() < end:
+        while await asked(self._node, worker, step) and time.monotonic() < end:
             pass
         objects = await asked(self._node, worker, lambda: search.objects)
         return sorted(objects, key=lambda one: -one.score), search.searched

@@ -107,7 +107,8 @@ class Services:
     def segment(self, request: Segment.Request, pipeline: Pipeline) -> Segment.Response:
         """The answer to a request, in the worker's thread. ValueError, with a sentence, for one that is refused."""
         active = self._prompts(request)
-        pipeline.segmenter.check(active.prompts)
+        with pipeline.watch():
+            pipeline.segmenter.check(active.prompts)
         frame, camera, note = self._frame(request, pipeline)
         maps, = pipeline.look([frame], active, cameras=[camera])
         seen = pipeline.seen(frame, active, maps)

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a node does after its GPU failed while it ran: load the network anew, once, and after that give up."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from clipseg_ros.ros.reports import sentence_of
+
+
+class Recovery:
+    """Watches over the network's work, in the thread that runs it.
+
+    The work that failed is not done again: whoever asked for it is told. The network is loaded anew before the next.
+
+    Parameters
+    ----------
+    is_fatal : whether an error is the GPU's; others cost nothing but the work they broke
+    renew : lets go of the network and loads it anew
+    give_up : called once, with a sentence, after another such error or where `renew` raises one
+    """
+
+    def __init__(self, is_fatal: Callable[[Exception], bool], *, renew: Callable[[], None],
+                 give_up: Callable[[str], None]) -> None:
+        self._is_fatal, self._renew, self._give_up = is_fatal, renew, give_up
+        self._failure = ""
+        self._renewed = self._given_up = False
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """Around work of the network. ValueError, with a sentence, once it was given up."""
+        if self._failure and not self._renewed:
+            self._try_anew()
+        if self._given_up:
+            raise ValueError(self._failure)
+        try:
+            yield
+        except Exception as error:
+            if self._is_fatal(error):
+                self._failure = f"the GPU failed: {sentence_of(error)}"
+                if self._renewed:
+                    self._end(f"the GPU failed again after the network was loaded anew: {sentence_of(error)}")
+            raise
+
+    def _try_anew(self) -> None:
+        self._renewed = True
+        try:
+            self._renew()
+        except Exception as error:  # whatever it is, there is no network
+            self._end(f"{self._failure}; the network cannot be loaded anew: {sentence_of(error)}")
+
+    def _end(self, sentence: str) -> None:
+        self._failure, self._given_up = sentence, True
+        self._give_up(sentence)

@@ -105,7 +105,7 @@ def _tried(
     except RuntimeError as error:
         if not is_gpu_error(error):
             raise
-        return None, f"the GPU failed: {' '.join(str(error).split())}"
+        return None, "the GPU failed: " + str(error).partition("\n")[0]  # the rest is advice for developers
 
 
 def _free_memory(device: str | torch.device) -> str:

@@ -37,9 +37,10 @@ class Recovery:
             yield
         except Exception as error:
             if self._is_fatal(error):
-                self._failure = f"the GPU failed: {sentence_of(error)}"
+                what = str(error).partition("\n")[0]
+                self._failure = f"the GPU failed: {what}"
                 if self._renewed:
-                    self._end(f"the GPU failed again after the network was loaded anew: {sentence_of(error)}")
+                    self._end(f"the GPU failed again after the network was loaded anew: {what}")
             raise
 
     def _try_anew(self) -> None:

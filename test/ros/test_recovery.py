@@ -28,7 +28,7 @@ WAIT = 60
 @pytest.mark.parametrize("errors, renewed, given_up", [
     ([OTHER] * 4, 0, []),
     ([GPU, None, OTHER, None], 1, []),
-    ([GPU, GPU, None, None], 1, ["failed again after the network was loaded anew: RuntimeError: CUDA error"]),
+    ([GPU, GPU, None, None], 1, ["failed again after the network was loaded anew: CUDA error: an illegal"]),
     ([GPU, None, None, GPU, None], 1, ["failed again"]),
 ])
 def test_once_anew_and_then_the_end(errors, renewed, given_up):

@@ -55,15 +55,15 @@ class Proof:
                     segmenter.logits(self._pictures[first:first + batch], PROMPTS[:prompts])
                     for first in range(0, len(self._pictures), batch)]))
                 agreement = compare(found, self._logits[:, :prompts], threshold=self._covering)
-                at_once = f"(at once: prompts {prompts}, pictures {batch})"
+                at_once = f"at once: prompts {prompts}, pictures {batch}"
                 if not math.isfinite(agreement.max_difference):
-                    return f"some logits are not finite {at_once}"
+                    return f"some logits are not finite ({at_once})"
                 if agreement.mask_disagreement > MAX_DISAGREEMENT:
-                    return f"{agreement}, of which {100 * MAX_DISAGREEMENT:g} % may {at_once}"
+                    return f"{agreement} (allowed: {100 * MAX_DISAGREEMENT:g} %; {at_once})"
         differing = float(np.mean(self._masks_of(segmenter) != self._masks))
         if differing > MAX_DISAGREEMENT:
-            return (f"masks at the pictures' own size differ in {100 * differing:.4f} % of the pixels, of "
-                    f"which {100 * MAX_DISAGREEMENT:g} % may")
+            return (f"masks at the pictures' own size differ in {100 * differing:.4f} % of the pixels "
+                    f"(allowed: {100 * MAX_DISAGREEMENT:g} %)")
         return ""
 
     def _masks_of(self, segmenter: Segmenter) -> np.ndarray:

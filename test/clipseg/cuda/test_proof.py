@@ -32,11 +32,11 @@ def test_a_right_gpu_is_used_as_it_was_asked_for(pretended_gpu, weights, precisi
 
 
 @pytest.mark.parametrize("weights, fault, wrong, says", [
-    ("untrained", other_prompt, lambda way: way.prompts == 16, "may (at once: prompts 16, pictures 1)"),
-    ("demo", stale, lambda way: True, "may (at once: prompts 1, pictures 1)"),
-    ("demo", nothing, lambda way: way.prompts == 8, "may (at once: prompts 8, pictures 1)"),
-    ("demo", other_prompt, lambda way: way.prompts == 16, "may (at once: prompts 16, pictures 1)"),
-    ("demo", stale, lambda way: way.pictures == 2 and not way.prompts, "may (at once: prompts 1, pictures 2)"),
+    ("untrained", other_prompt, lambda way: way.prompts == 16, "% of the pixels (allowed: 1 %; at once: prompts 16, pictures 1)"),
+    ("demo", stale, lambda way: True, "% of the pixels (allowed: 1 %; at once: prompts 1, pictures 1)"),
+    ("demo", nothing, lambda way: way.prompts == 8, "% of the pixels (allowed: 1 %; at once: prompts 8, pictures 1)"),
+    ("demo", other_prompt, lambda way: way.prompts == 16, "% of the pixels (allowed: 1 %; at once: prompts 16, pictures 1)"),
+    ("demo", stale, lambda way: way.pictures == 2 and not way.prompts, "% of the pixels (allowed: 1 %; at once: prompts 1, pictures 2)"),
     ("demo", not_finite, lambda way: way.prompts == 4, "not finite (at once: prompts 4, pictures 1)"),
     ("demo", not_finite, lambda way: way.prompts == 1, "overflow in float16"),
     ("demo", fails, lambda way: way.pictures == 2, "the GPU failed: CUDA error: an illegal memory access"),
@@ -45,7 +45,7 @@ def test_graphs_that_are_wrong_are_not_used(pretended_gpu, weights, fault, wrong
     segmenter, tried, told = start(pretended_gpu, fault, lambda way: way.graphs and wrong(way), weights, cameras=2)
     assert tried == [GRAPHS, EAGER]
     assert says in told[0] and told[0].endswith("; it is tried without recorded graphs")
-    assert len(told) == 1 and "\n" not in told[0]
+    assert len(told) == 1 and "\n" not in told[0] and "TORCH_USE" not in told[0]
     assert (segmenter.device.type, segmenter.precision) == ("cuda", "float16")
 
 
@@ -53,7 +53,7 @@ def test_half_precision_that_is_wrong_is_not_used(pretended_gpu):
     segmenter, tried, told = start(pretended_gpu, nothing, lambda way: way.precision != "float32")
     assert tried == [GRAPHS, EAGER, FLOAT32]
     assert "cuda:0 in float16 with gpu_graphs off does not compute what the CPU does" in told[1]
-    assert "% of the pixels, of which 1 % may (at once: prompts 1, pictures 1)" in told[1]
+    assert "% of the pixels (allowed: 1 %; at once: prompts 1, pictures 1)" in told[1]
     assert told[1].endswith("it is tried in float32 without recorded graphs")
     assert segmenter.precision == "float32"
 

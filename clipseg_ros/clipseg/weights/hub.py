@@ -26,6 +26,12 @@ WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 
 BACKBONE_FILE = "open_clip_model.safetensors"
 
+LARGEST_WEIGHTS = 4 * 2**30
+"""Bytes of weights, in all of their parts, that a download takes; the published network has a seventh of that."""
+
+LARGEST_TEXT = 16 * 2**20
+"""Bytes of a configuration or an index that a download takes."""
+
 _CONFIG_FILE = "config.json"
 _PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
 _PINNED_NAME = re.compile(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)@([0-9a-f]{40})")
@@ -143,7 +149,8 @@ def download(release: Release, *, cache_dir: str | Path | None = None) -> Path:
     """Fetch a release at its revision into the cache, with a progress bar, and return its directory.
 
     What is there already is kept when its hash is right, what was interrupted is finished, what is corrupt is
-    fetched again. Raises CheckpointError when that is not possible.
+    fetched again. Raises CheckpointError when that is not possible, and for a file of which the hub announces that it
+    is larger than weights of this network are.
     """
     if release.revision is None:
         raise CheckpointError(
@@ -160,8 +167,9 @@ def download(release: Release, *, cache_dir: str | Path | None = None) -> Path:
         weights = next(filter(None, found), None)
         if weights is None:
             raise CheckpointError(f"{release.repo} at {release.revision} has neither {' nor '.join(WEIGHT_FILES)}")
+        left = LARGEST_WEIGHTS
         for name in shard_names(weights) if weights.name.endswith(INDEX_SUFFIX) else ():
-            _fetch(release, name, cache_dir)
+            left -= _fetch(release, name, cache_dir, limit=left).stat().st_size
         for name in _PROCESSOR_FILES:
             _fetch(release, name, cache_dir, optional=True)
     return fetched[0].parent
@@ -190,16 +198,25 @@ def hash_file(path: Path, *, like: str = "") -> str:
     return digest.hexdigest()
 
 
-def _fetch(release: Release, name: str, cache_dir: str | Path | None, *, optional: bool = False) -> Path | None:
-    """One verified file of a release in the cache; None for an `optional` one that the hub does not have."""
+def _fetch(release: Release, name: str, cache_dir: str | Path | None, *, optional: bool = False,
+           limit: int | None = None) -> Path | None:
+    """One verified file of a release in the cache; None for an `optional` one that the hub does not have.
+
+    limit : bytes that it may have; None for what is usual for a file of that name.
+    """
     path = _cached(release, name, release.revision, cache_dir)
     if path is not None:
         if _is_intact(release, path):
             return path
         _remove(path)
+    if limit is None:
+        limit = LARGEST_TEXT if name.endswith(".json") else release.size or LARGEST_WEIGHTS
     try:
+        _require_size(release, name, limit)
         path = Path(huggingface_hub.hf_hub_download(release.repo, name, revision=release.revision,
                                                     cache_dir=_cache(cache_dir)))
+    except CheckpointError:
+        raise
     except Exception as error:  # network, proxy, disk and hub errors differ between versions of huggingface_hub
         if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
             if optional:
@@ -215,6 +232,14 @@ def _fetch(release: Release, name: str, cache_dir: str | Path | None, *, optiona
             "try the download again"
         )
     return path
+
+
+def _require_size(release: Release, name: str, limit: int) -> None:
+    url = huggingface_hub.hf_hub_url(release.repo, name, revision=release.revision)
+    size = huggingface_hub.get_hf_file_metadata(url).size
+    if size is not None and size > limit:
+        raise CheckpointError(f"{name} from {release.repo} has {size:,} bytes and is not downloaded; it may have "
+                              f"{limit:,} at most")
 
 
 def _is_intact(release: Release, path: Path) -> bool:

@@ -174,6 +174,19 @@ def test_wrong_content_is_deleted(server, release, tmp_path):
     assert hub.download(release, cache_dir=tmp_path).name == COMMIT
 
 
+@pytest.mark.parametrize(("name", "file", "limits"), [
+    ("published", "model.safetensors", {}),
+    (f"{REPO}@{OTHER}", "model.safetensors", {"LARGEST_WEIGHTS": 100_000}),
+    (f"{REPO}@{OTHER}", "config.json", {"LARGEST_TEXT": 100})])
+def test_a_file_that_is_too_large_is_not_fetched(server, release, tmp_path, monkeypatch, name, file, limits):
+    for limit, value in limits.items():
+        monkeypatch.setattr(hub, limit, value)
+    server.files[file] += bytes(100_000)
+    with pytest.raises(CheckpointError, match=rf"{file} from {REPO} has [\d,]+ bytes and is not downloaded; it may"):
+        load_checkpoint(name, allow_download=True, cache_dir=tmp_path)
+    assert not any(request.startswith("GET") and request.endswith(file) for request in server.requests)
+
+
 def test_a_file_that_went_bad_in_the_cache_is_fetched_again(server, release, tmp_path):
     weights = hub.download(release, cache_dir=tmp_path) / "model.safetensors"
     weights.resolve().write_bytes(b"\0" * 100)
@@ -213,7 +226,7 @@ def test_a_repository_with_a_pickle_alone_works(server, files, tmp_path):
         hub.download(hub.find_release(f"{REPO}@{OTHER}"), cache_dir=tmp_path / "cache")
 
 
-def test_a_repository_with_its_weights_in_parts_works(server, files, tmp_path):
+def test_a_repository_with_its_weights_in_parts_works(server, files, tmp_path, monkeypatch):
     tensors = load(server.files.pop("model.safetensors"))
     names = sorted(tensors)
     parts = {"model-1.safetensors": names[::2], "model-2.safetensors": names[1::2]}
@@ -228,6 +241,9 @@ def test_a_repository_with_its_weights_in_parts_works(server, files, tmp_path):
     assert hub.find_cached(release, cache_dir=tmp_path) is None
     assert hub.obtain(release, allow_download=True, cache_dir=tmp_path) == folder
     assert load_checkpoint(release.names[0], cache_dir=tmp_path).model.config.image_size == 64
+    monkeypatch.setattr(hub, "LARGEST_WEIGHTS", len(server.files["model-1.safetensors"]) + 1)
+    with pytest.raises(CheckpointError, match="model-2.safetensors from .* it may have 1 at most"):
+        hub.download(release, cache_dir=tmp_path / "another")
 
 
 def test_an_unpinned_name_is_found_in_the_cache_but_not_downloaded(server, files, tmp_path, monkeypatch):

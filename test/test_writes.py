@@ -26,11 +26,13 @@ COMMANDS = {
                 "--alpha ../given/alpha.png --npz ../given/arrays.npz", "given/found/overlay.png"),
     "onnxruntime": ("segment ../given/a.png -p mug --weights ../given/own.safetensors --backend onnxruntime",
                     "home/.cache/huggingface/assets/clipseg_ros"),
+    "openvino": ("segment ../given/a.png -p mug --weights ../given/own.safetensors --backend openvino",
+                 "home/.cache/huggingface/assets/clipseg_ros"),
     "weights": ("weights convert ../given/own.safetensors ../given/half.safetensors --half", "given/half.safetensors"),
     "scenes": ("scenes 1 -o ../given/scenes --size 64x48", "given/scenes/scenes.jsonl"),
 }
 """Arguments of `clipseg`, typed in the folder `here`, and something that it writes."""
-NEEDED = {"scenes": "mujoco", "onnxruntime": "onnxruntime"}
+NEEDED = {"scenes": "mujoco", "onnxruntime": "onnxruntime", "openvino": "openvino"}
 
 
 @pytest.fixture

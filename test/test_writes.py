@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The node and the commands change no file outside the user's cache, ROS's log folder and the paths that they are given.
+"""The node and the commands change no file but in the user's cache, ROS's log folder and the paths they are given.
 
 What Python does is watched as it happens; what libraries in C and Rust leave behind is looked for afterwards.
 """
@@ -87,8 +87,8 @@ def test_the_node_writes_where_it_may(tmp_path, home, peer, monkeypatch):
 
     monkeypatch.chdir(tmp_path / "here")
     memory = tmp_path / "given" / "memory.safetensors"
-    parameters = {"weights": "untrained", "device": "cpu", "prompts": ["mug"], "memory_size": 5.0, "memory_frame": "map",
-                  "memory_file": str(memory)}
+    parameters = {"weights": "untrained", "device": "cpu", "prompts": ["mug"], "memory_size": 5.0,
+                  "memory_frame": "map", "memory_file": str(memory)}
     stamp, latched = Time(sec=100), QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     pose = PoseStamped(header=Header(stamp=stamp, frame_id="map"))
     image = Image(header=Header(stamp=stamp, frame_id="camera"), width=64, height=48, encoding="rgb8", step=192,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,9 @@ FORMAT_VERSION = "1"
 PUBLISHED_THRESHOLD = 0.3
 """Probability from which on a pixel is meant, for published weights: that of most of the paper's tables (section 4),
 which warns that the best one can be far from 0.5."""
+
+LARGEST_IMAGE = 4096
+"""Largest side, in pixels, to which a file may ask for pictures to be scaled; the published network's is 352."""
 
 _UNTRAINED_SEED = 0
 _ORIGINAL_MARK = "film_mul.weight"
@@ -187,7 +191,7 @@ def _load_own(file: TensorFile) -> Checkpoint:
         metadata = dict(json.loads(file.metadata.get("metadata", "{}")))
     except KeyError as error:
         raise CheckpointError(f"{file.path} lacks {error} in its metadata") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise CheckpointError(
             f"{file.path}: the configuration in the metadata is unusable: {error}"
         ) from error
@@ -295,10 +299,13 @@ def _build(config: CLIPSegConfig, parts: list[_Part]) -> CLIPSeg:
     """The network of `config` with the tensors of `parts`, each of which must be used up."""
     main = parts[0].file.path
     try:
+        _require_numbers(config)
+        _require_layers(config, sum(len(part.file.names) for part in parts))
         with torch.device("meta"):
             model = CLIPSeg(config)
-    except (ValueError, TypeError, ZeroDivisionError, RuntimeError, AssertionError) as error:
-        raise CheckpointError(f"{main}: this architecture is not supported: {error}") from error
+    except (ValueError, TypeError, ArithmeticError, AttributeError, RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]  # torch's go on with a trace
+        raise CheckpointError(f"{main}: this architecture is not supported: {reason}") from error
     unused = {part.file: set(part.file.names) for part in parts}
     tensors = {}
     for name, expected in model.state_dict().items():
@@ -315,6 +322,27 @@ def _build(config: CLIPSegConfig, parts: list[_Part]) -> CLIPSeg:
     length = model.context_length
     model.clip.attn_mask = torch.full((length, length), float("-inf")).triu_(1)
     return model.eval()
+
+
+def _require_numbers(config: CLIPSegConfig) -> None:
+    """Raise ValueError, or TypeError, for pictures that cannot be made."""
+    for side in (config.image_size, config.visual_prompt_size or 1):
+        if not 1 <= side <= LARGEST_IMAGE:
+            raise ValueError(f"the size of pictures is {side}, but must be from 1 to {LARGEST_IMAGE}")
+    for name in ("image_mean", "image_std"):
+        numbers = getattr(config, name)
+        if len(numbers) != 3 or not all(math.isfinite(one) and (one > 0 or name == "image_mean") for one in numbers):
+            raise ValueError(f"{name} is {numbers!r}, but must be three numbers, positive ones for image_std")
+    if config.token_ids is not None and not all(isinstance(one, int) for one in config.token_ids):
+        raise ValueError(f"token_ids is {config.token_ids!r}, but must be whole numbers")
+
+
+def _require_layers(config: CLIPSegConfig, held: int) -> None:
+    """Raise ValueError for more layers than there are tensors: to make a billion of them would never end."""
+    towers = (config.clip.get(name, {}).get("layers", 0) for name in ("vision_cfg", "text_cfg"))
+    layers = sum(towers) + len(config.extract_layers)
+    if layers > held:
+        raise ValueError(f"it has {layers} layers, but there are {held} tensors")
 
 
 def _read(file: TensorFile | ShardedFile, source: layouts.Source, shape: tuple[int, ...]) -> Tensor:

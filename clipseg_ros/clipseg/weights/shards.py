@@ -86,7 +86,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} {wrong}")
     try:
         values = json.loads(content.decode("utf-8-sig"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(values, dict):
         raise CheckpointError(f"{path} holds a {type(values).__name__} instead of a JSON object")

@@ -95,6 +95,8 @@ class TensorFile:
 
 def _head(path: Path) -> bytes:
     """The file's first bytes. CheckpointError where they show that it holds no tensors."""
+    if path.exists() and not path.is_file():
+        raise CheckpointError(f"{path} is a folder, a pipe or a device; weights must be a file")
     with open(path, "rb") as stream:
         head = stream.read(HEAD_BYTES)
     wrong = stand_in(head) or text_in_place_of_tensors(head)
@@ -145,7 +147,7 @@ def _first_cut_tensor(path: Path) -> str | None:
             ends = {
                 name: entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"
             }
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
             return None
     available = size - _HEADER_LENGTH_BYTES - length
     cut = [name for name, end in sorted(ends.items(), key=lambda item: item[1]) if end > available]
@@ -153,11 +155,7 @@ def _first_cut_tensor(path: Path) -> str | None:
 
 
 def _read_pickle(path: Path, head: bytes) -> dict[str, Tensor]:
-    if _is_torchscript(path):
-        raise CheckpointError(
-            f"{path} is a TorchScript program, which is not run here; the same weights exist as safetensors "
-            f"(`{typed('weights download clip-vit-b-16')}`)"
-        )
+    _check_archive(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (
@@ -178,6 +176,8 @@ def _read_pickle(path: Path, head: bytes) -> dict[str, Tensor]:
             raise CheckpointError(
                 f"{path}: the entry {name!r} is a {type(value).__name__} instead of a tensor"
             )
+        if value.numel() * value.element_size() > path.stat().st_size:
+            raise CheckpointError(f"{path}: tensor {name} has more values than the file has room for")
     return content
 
 
@@ -191,10 +191,17 @@ def _unwrap(content: object) -> object:
     return content
 
 
-def _is_torchscript(path: Path) -> bool:
-    """Whether a file is a TorchScript archive: a zip file with code and constants beside the data."""
+def _check_archive(path: Path) -> None:
+    """Raise CheckpointError for a zip file that is a TorchScript program, or that unpacks to more than it has bytes."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return any(entry.endswith("/constants.pkl") for entry in archive.namelist())
-    except (zipfile.BadZipFile, OSError):
-        return False
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return
+    if any(entry.filename.endswith("/constants.pkl") for entry in entries):
+        raise CheckpointError(
+            f"{path} is a TorchScript program, which is not run here; the same weights exist as safetensors "
+            f"(`{typed('weights download clip-vit-b-16')}`)"
+        )
+    if sum(entry.file_size for entry in entries) > path.stat().st_size:
+        raise CheckpointError(f"{path} is compressed, which PyTorch's files are not; save it with torch.save")

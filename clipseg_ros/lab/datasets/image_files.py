@@ -85,8 +85,11 @@ def write_png(path: str | Path, array: np.ndarray) -> None:
 
 
 def _decode(path: str | Path) -> Decoded:
+    path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError(f"{path} is a pipe or a device; a picture must be a file.")
     try:
-        return decode(np.frombuffer(Path(path).read_bytes(), dtype=np.uint8))
+        return decode(np.frombuffer(path.read_bytes(), dtype=np.uint8))
     except ValueError as error:
         raise ValueError(f"{path} {error}.") from None
 

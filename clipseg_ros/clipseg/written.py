@@ -16,8 +16,11 @@ _UNREADABLE = "\ufffd"
 _PLAIN = str.maketrans({"；": ";", "＝": "=", "！": "!", **dict.fromkeys("\u200b\u2060\ufeff")})
 """What people's keyboards and editors put in unasked."""
 
-_NEGATIVE = re.compile(r"(?:^|\s+)!\s*")
-"""Behind whitespace; the `!` of a word, "hey! cup", is a letter like others."""
+_NEGATIVE = re.compile(r"(?:^|(?<=\s))!\s*")
+"""Behind whitespace, at which it only looks back: to try a run of spaces from each of its places would take hours.
+
+The `!` of a word, "hey! cup", is a letter like others.
+"""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -60,8 +63,9 @@ def parse_prompts(*lines: str) -> tuple[PromptText, ...]:
         If a threshold is no number between 0 and 1, a prompt or a negative has no words, a name has letters that names
         cannot have, a prompt is there twice, or something is meant and not meant, or not meant twice.
     """
-    parts = (part for line in lines for part in line.translate(_PLAIN).split(SEPARATOR))
-    return as_unique(parse_prompt(part) for part in parts if part.strip())
+    parts = [part for line in lines for part in line.translate(_PLAIN).split(SEPARATOR) if part.strip()]
+    _check_count(len(parts), 0)  # before each is looked at
+    return as_unique(map(parse_prompt, parts))
 
 
 def parse_given(texts: Sequence[str]) -> tuple[PromptText, ...]:
@@ -99,9 +103,7 @@ def as_unique(prompts: Iterable[PromptText]) -> tuple[PromptText, ...]:
     if twice is not None:
         raise ValueError(f"the prompt {twice[:40]!r} is there twice; each prompt can be there once")
     negatives = {part for prompt in prompts for part in prompt.parts[1:]} - {prompt.parts[0] for prompt in prompts}
-    if len(prompts) + len(negatives) > MAX_PROMPTS:
-        beside = f" and {len(negatives)} negatives" if negatives else ""
-        raise ValueError(f"there are {len(prompts)} prompts{beside}; at most {MAX_PROMPTS} can be looked for at once")
+    _check_count(len(prompts), len(negatives))
     return prompts
 
 
@@ -118,12 +120,19 @@ def check_name(name: str) -> None:
                          "digits, '_' or '-', without '@'")
 
 
+def _check_count(prompts: int, negatives: int) -> None:
+    if prompts + negatives > MAX_PROMPTS:
+        beside = f" and {negatives} negatives" if negatives else ""
+        raise ValueError(f"there are {prompts} prompts{beside}; at most {MAX_PROMPTS} can be looked for at once")
+
+
 def _checked(text: str, threshold: float | None) -> PromptText:
     if not text:
         raise ValueError("a prompt has no words; write something to look for")
     if _UNREADABLE in text:
         raise ValueError(f"the prompt {text[:40]!r} has bytes that are no UTF-8 text; it must be plain UTF-8")
     parts = PromptText(text).parts
+    _check_count(1, len(parts) - 1)
     _check_negatives(text, *parts)
     prompt = PromptText(" !".join(parts), threshold)
     for name in prompt.visual_names:

@@ -75,3 +75,18 @@ def test_the_parts_of_a_prompt_and_the_names_among_them():
 def test_a_negative_that_is_a_prompt_as_well_or_shared_counts_once():
     things = [f"thing {i}" for i in range(MAX_PROMPTS - 1)]
     parse_prompts(*(f"{thing} !{things[0]} !{things[1]} !other" for thing in things[2:]), *things[:2])
+
+
+@pytest.mark.parametrize(("line", "says"), [
+    ("mug" + " " * 10**6 + "cup", None),
+    ("mug" + "\u3000!" * 10**6, "1000000 negatives"),
+    ("mug" + "".join(f" !{i}" for i in range(10**5)), "100000 negatives"),
+    (";".join(map(str, range(10**6))), "1000000 prompts"),
+    ("=" * 10**6, "is not a number"),
+])
+def test_a_line_as_long_as_a_megabyte_is_answered_all_the_same(line, says):
+    if says is None:
+        assert len(parse_prompts(line)) == 1
+    else:
+        with pytest.raises(ValueError, match=says):
+            parse_prompts(line)

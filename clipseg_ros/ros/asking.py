@@ -8,6 +8,7 @@ from typing import Any
 from rclpy.node import Node
 from rclpy.task import Future
 
+from clipseg_ros.ros.reports import in_short
 from clipseg_ros.ros.worker import Worker
 
 
@@ -30,7 +31,7 @@ async def asked(node: Node, worker: Worker, run: Callable[[], Any]) -> Any:
 def sentence_for(node: Node, service: str, error: Exception) -> str:
     """What went wrong, for whoever asked; in the log too where it is the node's fault."""
     if isinstance(error, ValueError):
-        return str(error)
-    message = f"the request failed: {type(error).__name__}: {error}"
+        return in_short(str(error))
+    message = in_short(f"the request failed: {type(error).__name__}: {error}")
     node.get_logger().error(f"{service}: {message}")
     return message

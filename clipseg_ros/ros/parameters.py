@@ -10,6 +10,7 @@ from rcl_interfaces.msg import ParameterDescriptor, SetParametersResult
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from clipseg_ros.ros.reports import in_short
 from clipseg_ros.ros.settings import SPECS, Settings
 from clipseg_ros.ros.specs import Spec, declare
 
@@ -61,7 +62,7 @@ class Parameters:
                 candidate.check()
                 self._check(candidate, set(ours))
         except ValueError as error:
-            return SetParametersResult(successful=False, reason=str(error))
+            return SetParametersResult(successful=False, reason=in_short(str(error)))
         if not self._applies_later:
             self._apply(parameters)
         return SetParametersResult(successful=True)

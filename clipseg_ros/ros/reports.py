@@ -9,6 +9,9 @@ from threading import Lock
 REPEAT_AFTER = 10.0
 """Seconds until the same sentence is said again."""
 
+LONGEST = 1000
+"""Characters of a sentence that are told: some quote a message, whose texts may have any length."""
+
 _MOST_SENTENCES = 256
 
 
@@ -27,11 +30,13 @@ class Reports:
 
     def warn(self, sentence: str, *, numbers_matter: bool = False) -> None:
         """Log a warning unless the same one was logged a moment ago."""
+        sentence = in_short(sentence)
         if self._due(sentence, numbers_matter):
             self._logger.warning(sentence)
 
     def error(self, sentence: str) -> None:
         """Log an error unless the same one was logged a moment ago."""
+        sentence = in_short(sentence)
         if self._due(sentence):
             self._logger.error(sentence)
 
@@ -51,3 +56,10 @@ def sentence_of(error: Exception) -> str:
     """What went wrong, on one line; the kind of error too where it is none that was foreseen."""
     text = " ".join(str(error).split())
     return text if isinstance(error, (ValueError, OSError, ImportError)) else f"{type(error).__name__}: {text}"
+
+
+def in_short(sentence: str) -> str:
+    """A sentence without its middle where it is longer than `LONGEST`, and without what moves a terminal's cursor."""
+    if len(sentence) > LONGEST:
+        sentence = f"{sentence[:LONGEST // 2]} ... {sentence[5 - LONGEST // 2:]}"
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in sentence)

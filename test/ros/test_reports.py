@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from clipseg_ros.ros.reports import Reports
+from clipseg_ros.ros.reports import LONGEST, Reports, in_short
 
 
 class Log(list):
@@ -30,3 +30,18 @@ def test_ever_new_sentences_do_not_fill_the_memory():
     for index in range(1000):
         reports.warn("sentence " + "x" * index)
     assert len(reports._said) < 500
+
+
+def test_a_sentence_that_quotes_a_megabyte_is_cut_in_its_middle_and_kept_as_short():
+    log = Log()
+    reports = Reports(log, clock=lambda: 0.0)
+    reports.warn(f"the frame is {'x' * 10**6}; it must be map")
+    assert len(log[0]) == LONGEST
+    assert log[0].startswith("the frame is xxx") and log[0].endswith("xxx; it must be map")
+    assert max(map(len, reports._said)) <= LONGEST
+
+
+def test_what_a_message_calls_itself_writes_no_lines_of_its_own():
+    assert in_short("the frame a\n[ERROR] b\x1b[2J\u202ec is unknown") == (
+        "the frame a\\n[ERROR] b\\x1b[2J\\u202ec is unknown")
+    assert in_short("דלת – 机器人") == "דלת – 机器人"

@@ -52,8 +52,12 @@ def to_segmented(one: RecalledObject) -> SegmentedObject:
 
 
 def to_time(seconds: float) -> Time:
-    """The stamp of a number of seconds, to the microsecond, which is as fine as the number is."""
-    microseconds = round(seconds * 1e6)
+    """The stamp of a number of seconds, to the microsecond, which is as fine as the number is.
+
+    Where a stamp cannot hold it, as after one of 2038 with more nanoseconds than a second has, the last or first that
+    one can hold.
+    """
+    microseconds = min(max(round(seconds * 1e6), -2**31 * 10**6), 2**31 * 10**6 - 1)
     return Time(sec=microseconds // 10**6, nanosec=microseconds % 10**6 * 1000)
 
 

@@ -31,7 +31,7 @@ _SAME = 1e-5
 
 
 class MemoryServices:
-    """Answers from memory. The keyframes are searched in the worker's thread, a few at a time between two frames.
+    """Answers from memory, all in the worker's thread. The keyframes are searched a few at a time between two frames.
 
     Parameters
     ----------
@@ -42,8 +42,9 @@ class MemoryServices:
     def __init__(self, node: Node, *, store: PromptStore, running: Callable[[], tuple[Pipeline, Worker]]) -> None:
         self._node, self._store, self._running = node, store, running
         node.create_service(Recall, "~/recall", self._serve_recall, callback_group=ReentrantCallbackGroup())
-        node.create_service(Forget, "~/forget", self._serve_forget)
-        node.create_service(CorrectPoses, "~/correct_poses", self._serve_correct_poses)
+        node.create_service(Forget, "~/forget", self._serve_forget, callback_group=ReentrantCallbackGroup())
+        node.create_service(CorrectPoses, "~/correct_poses", self._serve_correct_poses,
+                            callback_group=ReentrantCallbackGroup())
 
     async def recalled(self, active: ActivePrompts, *, seconds: float = TIME_LIMIT,
                        since: float | None = None) -> tuple[list[RecalledObject], int]:
@@ -100,17 +101,17 @@ class MemoryServices:
         response.duration = time.monotonic() - started
         return response
 
-    def _serve_forget(self, request: Forget.Request, response: Forget.Response) -> Forget.Response:
+    async def _serve_forget(self, request: Forget.Request, response: Forget.Response) -> Forget.Response:
         def forget(keeper: Keeper) -> None:
             centre = [request.near.x, request.near.y, request.near.z]
             before = request.before.sec + request.before.nanosec * 1e-9
             response.forgotten = keeper.memory.forget(around=centre if request.radius else None, radius=request.radius,
                                                       before=before or None)
             response.message = f"{response.forgotten} images are forgotten, {len(keeper.memory)} are still remembered"
-        return self._change("forget", response, forget)
+        return await self._change("forget", response, forget)
 
-    def _serve_correct_poses(self, request: CorrectPoses.Request,
-                             response: CorrectPoses.Response) -> CorrectPoses.Response:
+    async def _serve_correct_poses(self, request: CorrectPoses.Request,
+                                   response: CorrectPoses.Response) -> CorrectPoses.Response:
         def correct(keeper: Keeper) -> None:
             if len(request.stamps) != len(request.poses):
                 raise ValueError(f"there are {len(request.stamps)} stamps and {len(request.poses)} poses; each stamp "
@@ -123,12 +124,14 @@ class MemoryServices:
             keeper.memory.correct_poses(moved)
             response.corrected = len(moved)
             response.message = f"{len(moved)} of {len(poses)} images are remembered and were moved"
-        return self._change("correct_poses", response, correct)
+        return await self._change("correct_poses", response, correct)
 
-    def _change(self, service: str, response: Any, change: Callable[[Keeper], None]) -> Any:
+    async def _change(self, service: str, response: Any, change: Callable[[Keeper], None]) -> Any:
+        """In the worker's thread: to look what thousands of keyframes show takes seconds."""
         try:
-            keeper = keeper_of(self._running()[0])
-            change(keeper)
+            pipeline, worker = self._running()
+            keeper = keeper_of(pipeline)
+            await asked(self._node, worker, lambda: change(keeper))
             keeper.changed()
             response.success = True
         except Exception as error:  # whatever a request causes, the node lives on

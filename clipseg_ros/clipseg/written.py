@@ -10,6 +10,9 @@ SEPARATOR = ";"
 MAX_PROMPTS = 64
 """Prompts of one frame, their negatives included; each costs memory for a probability image."""
 
+LONGEST_LINES = 100_000
+"""Characters that all prompts have together; as many of the longest texts that the network takes have fewer."""
+
 _UNREADABLE = "\ufffd"
 """What rclpy puts where the bytes of a string are no UTF-8."""
 
@@ -61,8 +64,12 @@ def parse_prompts(*lines: str) -> tuple[PromptText, ...]:
     ------
     ValueError
         If a threshold is no number between 0 and 1, a prompt or a negative has no words, a name has letters that names
-        cannot have, a prompt is there twice, or something is meant and not meant, or not meant twice.
+        cannot have, a prompt is there twice, something is meant and not meant, or not meant twice, or there are more
+        than `MAX_PROMPTS` or `LONGEST_LINES`.
     """
+    length = sum(map(len, lines))
+    if length > LONGEST_LINES:  # a megabyte takes longer to read than anybody waits
+        raise ValueError(f"the prompts have {length} characters; at most {LONGEST_LINES} are taken")
     parts = [part for line in lines for part in line.translate(_PLAIN).split(SEPARATOR) if part.strip()]
     _check_count(len(parts), 0)  # before each is looked at
     return as_unique(map(parse_prompt, parts))

@@ -78,13 +78,15 @@ def test_a_negative_that_is_a_prompt_as_well_or_shared_counts_once():
 
 
 @pytest.mark.parametrize(("line", "says"), [
-    ("mug" + " " * 10**6 + "cup", None),
-    ("mug" + "\u3000!" * 10**6, "1000000 negatives"),
-    ("mug" + "".join(f" !{i}" for i in range(10**5)), "100000 negatives"),
-    (";".join(map(str, range(10**6))), "1000000 prompts"),
-    ("=" * 10**6, "is not a number"),
+    ("mug" + " " * 99_990 + "cup", None),
+    ("mug" + "\u3000!" * 40_000, "40000 negatives"),
+    ("mug" + "".join(f" !{i}" for i in range(10_000)), "10000 negatives"),
+    (";".join(map(str, range(10_000))), "10000 prompts"),
+    ("=" * 99_999, "is not a number"),
+    ("x" * 100_001, "the prompts have 100001 characters; at most 100000 are taken"),
+    (" " * 10**7, "the prompts have 10000000 characters"),
 ])
-def test_a_line_as_long_as_a_megabyte_is_answered_all_the_same(line, says):
+def test_a_line_of_any_length_is_answered(line, says):
     if says is None:
         assert len(parse_prompts(line)) == 1
     else:

@@ -11,7 +11,6 @@ from array import array
 from collections.abc import Callable
 from typing import Any
 
-import cv2
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion

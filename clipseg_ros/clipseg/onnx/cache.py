@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from huggingface_hub import cached_assets_path
 
+from clipseg_ros.clipseg.agreement import Agreement, calibration_pictures, measure
 from clipseg_ros.clipseg.backend import TorchBackend
 from clipseg_ros.clipseg.model import CLIPSeg
 from clipseg_ros.clipseg.onnx import quantising, writing
-from clipseg_ros.clipseg.agreement import Agreement, calibration_pictures, measure
 from clipseg_ros.clipseg.onnx.backend import ExportedBackend, to_encoder_input
 from clipseg_ros.clipseg.onnx.runtimes import describe
 from clipseg_ros.clipseg.weights import hub

@@ -11,12 +11,12 @@ import pytest
 import torch
 from networks import SIDE, network, picture
 
+from clipseg_ros.clipseg.agreement import measure
 from clipseg_ros.clipseg.backend import TorchBackend
 from clipseg_ros.clipseg.cuda import OutOfMemoryError
 from clipseg_ros.clipseg.cuda import backend as cuda_backend
 from clipseg_ros.clipseg.cuda.backend import PICTURE_BUCKETS, PROMPT_BUCKETS, GpuBackend
 from clipseg_ros.clipseg.cuda.graphs import Captured
-from clipseg_ros.clipseg.agreement import measure
 from clipseg_ros.clipseg.tokenizer import Tokenizer
 from clipseg_ros.clipseg.weights.checkpoints import load_checkpoint
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 from networks import SIDE, network, picture
 
+from clipseg_ros.clipseg.agreement import measure
 from clipseg_ros.clipseg.model import ImageFeatures
 from clipseg_ros.clipseg.onnx import cache, writing
-from clipseg_ros.clipseg.agreement import measure
 from clipseg_ros.clipseg.onnx.cache import MANIFEST, Exporter, hash_weights, read_manifest
 
 onnx = pytest.importorskip("onnx")

@@ -12,6 +12,8 @@ from clipseg_ros.perception.transforms import Transform
 
 KEPT = 10.0
 """Seconds of the past that are kept."""
+MOST = 5000
+"""Poses that are kept at most, the newest."""
 GAP = 0.5
 """Seconds between two poses up to which the ones between are interpolated."""
 NEAR = 0.02
@@ -22,7 +24,7 @@ class Trajectory:
     """The newest poses, rising in time; after a step back in time (a recording that starts again) it begins anew."""
 
     def __init__(self) -> None:
-        self._poses: deque[tuple[float, Transform]] = deque()
+        self._poses: deque[tuple[float, Transform]] = deque(maxlen=MOST)
 
     def __len__(self) -> int:
         return len(self._poses)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from clipseg_ros.perception.trajectory import Trajectory
+from clipseg_ros.perception.trajectory import MOST, Trajectory
 from clipseg_ros.perception.transforms import Transform
 
 
@@ -34,3 +34,9 @@ def test_a_pose_is_known_between_two_and_at_one(times, asked, x):
     else:
         np.testing.assert_allclose(found.translation, [x, 0, 0], atol=1e-9)
         np.testing.assert_allclose(found.matrix, pose(0, 90 * x).matrix, atol=1e-9)
+
+
+def test_no_more_is_kept_however_slowly_the_stamps_rise():
+    trajectory = moved(*(1 + 1e-6 * step for step in range(MOST + 10)))
+    assert len(trajectory) == MOST
+    assert trajectory.at(1 + 1e-6 * (MOST + 9)) is not None

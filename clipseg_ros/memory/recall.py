@@ -38,8 +38,8 @@ _SHRUNK = 2
 _NEWEST = 3
 """Of the later views of a place, so many of the newest decide whether it is empty; to see something else, so many."""
 _GOOD, _OTHER, _EMPTY = 0.3, 0.2, 0.9
-"""Share of the best view's weight that later ones must have together, of the threshold below which they show something
-else, and of a place through which they see where it is empty."""
+"""Share of the best view's weight that views of an empty place must have together, of the threshold below which they
+show something else, and of a place through which they see where it is empty."""
 
 
 class Decoder(Protocol):
@@ -150,18 +150,20 @@ def _found(thing: Thing, looks: Sequence[Look]) -> float:
 
 
 def _is_replaced(thing: Thing, looks: Sequence[Look], threshold: float) -> bool:
-    """Whether the views since the thing was seen last, as good together as a good one, show nothing or something else.
+    """Whether the views since the thing was seen last show nothing or something else there.
 
-    Several are needed, as what is there may be overlooked, but one that sees through all of the place.
+    What is there may be overlooked, so several are needed that are together as good as the best one; but one good view
+    that sees through all of the place is enough.
     """
     best = max(look.weight for look in looks)
     later = [look for look in looks if look.stamp > thing.last]
     weights = [look.weight for look in later]
     if not later or sum(weights) < _GOOD * best:
         return False
+    if all(look.through >= _EMPTY for look in later):
+        return True
     level = np.average([look.level * (1 - look.through) for look in later], weights=weights)
-    empty = all(look.through >= _EMPTY for look in later)
-    return empty or (len(later) >= _NEWEST and float(level) < _OTHER * threshold)
+    return len(later) >= _NEWEST and sum(weights) >= best and float(level) < _OTHER * threshold
 
 
 def _pieces(region: Region) -> list[Region]:

@@ -52,15 +52,16 @@ def test_topics_and_services_are_those_of_the_node() -> None:
     installed = {"moveit_msgs": collision.available(), "vision_msgs": detections.available()}
     rclpy.init()
     try:
-        node = ClipsegNode(parameter_overrides=[
+        # In a namespace of its own, as the graph takes nodes of one name for one.
+        node = ClipsegNode(namespace="readme", parameter_overrides=[
             rclpy.parameter.Parameter("autostart", value=False), rclpy.parameter.Parameter("weights", value="untrained")])
         try:
             assert [node.trigger_configure(), node.trigger_activate()] == [TransitionCallbackReturn.SUCCESS] * 2
             for heading, found in (
-                ("subscribed", node.get_subscriber_names_and_types_by_node("clipseg", "/")),
-                ("published", node.get_publisher_names_and_types_by_node("clipseg", "/")),
-                ("service", node.get_service_names_and_types_by_node("clipseg", "/")),
-                ("action", get_action_server_names_and_types_by_node(node, "clipseg", "/")),
+                ("subscribed", node.get_subscriber_names_and_types_by_node("clipseg", "/readme")),
+                ("published", node.get_publisher_names_and_types_by_node("clipseg", "/readme")),
+                ("service", node.get_service_names_and_types_by_node("clipseg", "/readme")),
+                ("action", get_action_server_names_and_types_by_node(node, "clipseg", "/readme")),
             ):
                 types = {name: re.sub("/(msg|srv|action)/", "/", kinds[0]) for name, kinds in found}
                 for name, cells in table(heading).items():
@@ -69,7 +70,7 @@ def test_topics_and_services_are_those_of_the_node() -> None:
                     optional = cells[0].split("/")[0]
                     if optional in installed and not installed[optional]:
                         continue
-                    topic = name.replace("~", "/clipseg") if name.startswith("~") else f"/{name.lstrip('/')}"
+                    topic = name if name.startswith("/") else f"/readme/{name.replace('~', 'clipseg')}"
                     assert types.get(topic) == cells[0], f"{heading} {topic}"
         finally:
             node.destroy_node()

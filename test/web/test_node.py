@@ -23,6 +23,8 @@ from clipseg_ros.lab.datasets.folder import read_folder  # noqa: E402
 pytestmark = pytest.mark.ros
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "clipseg_web"
 SEATS = "something to sit on"
+NODE = "/watched/clipseg"
+"""Apart from the node of other tests, which is there all the time."""
 QUIET = {"dwell": 0.0, "noise": 0.0, "depth_noise": 0.0, "depth_dropout": 0.0, "rate": 5.0}
 
 
@@ -75,11 +77,11 @@ def turns_blue(browser: Browser, wanted: bool = True) -> None:
 def test_a_person_follows_a_node_through_its_lives(peer, chromium, start_node, tmp_path):
     browser = chromium
     kept = f"save_to:={tmp_path / 'kept'}"
-    node = start_node(parameters={"weights": "demo"})
-    with page_process(tmp_path, "-p", kept) as (process, url), opened(browser, url), contextlib.ExitStack() as stack:
+    node = start_node(namespace="/watched", parameters={"weights": "demo"})
+    with page_process(tmp_path, "-p", kept, "-r", "__ns:=/watched") as (process, url), opened(browser, url), contextlib.ExitStack() as stack:
         look_for(browser, SEATS)
         says(browser, "nothing publishes images there")
-        stack.enter_context(filming(context=peer.context, parameters=QUIET))
+        stack.enter_context(filming(context=peer.context, namespace="/watched", parameters=QUIET))
         sees(browser, SEATS)
         turns_blue(browser)
         assert " m " in browser.evaluate("document.querySelector('#found li').innerText")
@@ -91,24 +93,24 @@ def test_a_person_follows_a_node_through_its_lives(peer, chromium, start_node, t
         sees(browser, "@seat")
         look_for(browser, "xylophone")
         says(browser, "do not know 'xylophone'")
-        peer.set_prompts("ball=0.4")
+        peer.set_prompts("ball=0.4", NODE)
         browser.wait(switched_on("ball"))
         browser.click("#prompts li.off .dot")
         browser.wait(switched_on(f"{SEATS}; ball"))
         sees(browser, SEATS)
 
-        assert peer.change_state("deactivate")
-        says(browser, "the node /clipseg: inactive")
+        assert peer.change_state("deactivate", NODE)
+        says(browser, f"the node {NODE}: inactive")
         browser.wait("document.querySelector('figcaption').textContent.includes('no result')", patience=TIMEOUT)
         turns_blue(browser, False)  # the picture goes on without masks
 
         node.stop()
-        says(browser, "there is no node /clipseg")
+        says(browser, f"there is no node {NODE}")
         browser.click("#prompts li.off .dot")
         browser.wait(switched_on(f"{SEATS}; @seat; ball"))
-        start_node(parameters={"weights": "demo", "cameras": "[front, rear]"})
+        start_node(namespace="/watched", parameters={"weights": "demo", "cameras": "[front, rear]"})
         for name, scene in (("front", 0), ("rear", 4)):
-            stack.enter_context(filming(context=peer.context, namespace=f"/{name}",
+            stack.enter_context(filming(context=peer.context, namespace=f"/watched/{name}",
                                         parameters={**QUIET, "scene": scene}))
         browser.wait("[...document.querySelectorAll('figcaption')].map((one) => one.textContent.slice(0, 4)).sort()"
                      ".join() === 'fron,rear'", patience=TIMEOUT)
@@ -119,7 +121,7 @@ def test_a_person_follows_a_node_through_its_lives(peer, chromium, start_node, t
         assert len({sample.image_path for sample in read_folder(tmp_path / "kept")}) == 2
 
         browser.open("about:blank")
-        peer.wait(lambda: peer.node.count_subscribers("/clipseg/objects") == 0,
+        peer.wait(lambda: peer.node.count_subscribers(f"{NODE}/objects") == 0,
                   "a page that nobody sees to ask for nothing")
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE) == 0

@@ -96,10 +96,10 @@ class Memory:
         pose = pose if isinstance(pose, Transform) else Transform.from_matrix(pose)
         with self._lock:
             distance, known = self._kept.nearest(name, pose)
-        if known is not None and known.depth is None and distance < SAME_VIEW and look_up is not None:
-            camera, depth, *_ = look_up()  # the depth of what is known may have come too late
-        late = known is not None and known.depth is None and distance < SAME_VIEW and depth is not None
-        if not late and not self._kept.is_new(known, distance, stamp,
+        flat = known is not None and known.depth is None and distance < SAME_VIEW
+        if flat and look_up is not None:  # the depth of what is known may have come too late
+            (camera, depth, *_), look_up = look_up(), None
+        if not (flat and depth is not None) and not self._kept.is_new(known, distance, stamp,
                                               lambda: self._segmenter.features(image, camera=name)):
             return None
         features = self._segmenter.features(image, camera=name)

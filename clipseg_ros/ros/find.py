@@ -15,7 +15,6 @@ from rclpy.task import Future
 from std_msgs.msg import Header
 
 from clipseg_ros.action import Find
-from clipseg_ros.clipseg.written import check_threshold
 from clipseg_ros.memory import RecalledObject
 from clipseg_ros.ros.asking import sentence_for
 from clipseg_ros.ros.memory.messages import to_segmented, to_time
@@ -126,9 +125,7 @@ class FindServer:
         for name, most in (("min_score", 1.0), ("timeout", 86400.0), ("standoff", 100.0)):
             if not 0 <= getattr(goal, name) <= most:
                 raise ValueError(f"{name} is {getattr(goal, name):g}; it must be 0 to {most:g}")
-        if goal.threshold:
-            check_threshold(goal.threshold)
-        active = self._store.asked_for(goal.prompts, goal.threshold or self._store.threshold)
+        active = self._store.asked_for(goal.prompts, goal.threshold)
         pipeline.segmenter.check(active.prompts)
         return active
 

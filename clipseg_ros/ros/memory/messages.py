@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
+from geometry_msgs.msg import Point, Vector3
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
@@ -18,6 +18,7 @@ from clipseg_ros.memory import RecalledObject
 from clipseg_ros.memory.keyframe import Keyframe
 from clipseg_ros.msg import RememberedObject, SegmentedObject
 from clipseg_ros.perception.overlay import draw_outline
+from clipseg_ros.perception.transforms import Transform
 from clipseg_ros.ros.outputs.poses import from_transform, unknown_pose
 
 _SHAPE = np.array([(-0.08, -0.06, 0.12), (0.08, -0.06, 0.12), (0.08, 0.06, 0.12), (-0.08, 0.06, 0.12)])
@@ -33,9 +34,7 @@ def to_remembered(one: RecalledObject, *, thumbnail: bool) -> RememberedObject:
     extent = Vector3(x=nan, y=nan, z=nan) if pose is None else Vector3(**dict(zip("xyz", pose.extent.tolist())))
     return RememberedObject(
         prompt=one.prompt, prompt_index=one.prompt_index, score=one.score, has_pose=pose is not None, extent=extent,
-        pose=unknown_pose().pose if pose is None else Pose(
-            position=Point(**dict(zip("xyz", pose.position.tolist()))),
-            orientation=Quaternion(**dict(zip("xyzw", pose.orientation.tolist())))),
+        pose=unknown_pose().pose if pose is None else from_transform(Transform(pose.position, pose.orientation)),
         views=one.views, first_seen=to_time(one.first_seen), last_seen=to_time(one.last_seen), camera=frame.camera,
         camera_pose=from_transform(frame.pose), thumbnail=_thumbnail(one) if thumbnail else CompressedImage())
 

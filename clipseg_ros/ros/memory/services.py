@@ -10,7 +10,6 @@ import numpy as np
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 
-from clipseg_ros.clipseg.written import check_threshold
 from clipseg_ros.memory import RecalledObject
 from clipseg_ros.ros.asking import asked, sentence_for
 from clipseg_ros.ros.memory.keeper import Keeper
@@ -74,13 +73,11 @@ class MemoryServices:
     async def _serve_recall(self, request: Recall.Request, response: Recall.Response) -> Recall.Response:
         started = time.monotonic()
         try:
-            if request.threshold:
-                check_threshold(request.threshold)
             for name in ("max_age", "time_limit", "radius"):
                 if not getattr(request, name) >= 0:
                     raise ValueError(f"{name} is {getattr(request, name):g}; it must be 0 or more")
             keeper = keeper_of(self._running()[0])
-            active = self._store.asked_for(request.prompts, request.threshold or self._store.threshold,
+            active = self._store.asked_for(request.prompts, request.threshold,
                                            visual_prompt(request.visual_prompt, request.visual_prompt_mask))
             now = self._node.get_clock().now().nanoseconds * 1e-9
             since = now - request.max_age if request.max_age else None

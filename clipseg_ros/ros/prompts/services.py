@@ -10,7 +10,6 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image
 
-from clipseg_ros.clipseg.written import check_threshold
 from clipseg_ros.messages.calibration import Calibration
 from clipseg_ros.messages.depth import depth_of
 from clipseg_ros.perception.pick import Pick
@@ -21,7 +20,7 @@ from clipseg_ros.ros.outputs.images import to_image
 from clipseg_ros.ros.parameters import Parameters
 from clipseg_ros.ros.pipeline import Pipeline
 from clipseg_ros.ros.prompts.pictures import is_absent, visual_prompt
-from clipseg_ros.ros.prompts.store import ActivePrompts, PromptStore
+from clipseg_ros.ros.prompts.store import PromptStore
 from clipseg_ros.ros.settings import Settings
 from clipseg_ros.ros.worker import Worker
 from clipseg_ros.srv import Segment, Select, SetVisualPrompt
@@ -106,7 +105,8 @@ class Services:
 
     def segment(self, request: Segment.Request, pipeline: Pipeline) -> Segment.Response:
         """The answer to a request, in the worker's thread. ValueError, with a sentence, for one that is refused."""
-        active = self._prompts(request)
+        active = self._store.asked_for(request.prompts, request.threshold,
+                                       visual_prompt(request.visual_prompt, request.visual_prompt_mask))
         with pipeline.watch():
             pipeline.segmenter.check(active.prompts)
         frame, camera, note = self._frame(request, pipeline)
@@ -119,14 +119,6 @@ class Services:
             prompts=list(active.texts), scores=seen.scores, objects=seen.array.objects,
             masks=[to_image(mask, "mono8", seen.header) for mask in seen.maps.masks] if seen.with_masks else [],
             clouds=object_clouds(seen) if request.with_clouds else [])
-
-    def _prompts(self, request: Segment.Request) -> ActivePrompts:
-        """The request's prompts, its visual prompt behind them; the node's own where it has neither."""
-        if request.threshold:
-            check_threshold(request.threshold)
-        threshold = request.threshold or self._store.threshold
-        visual = visual_prompt(request.visual_prompt, request.visual_prompt_mask)
-        return self._store.asked_for(request.prompts, threshold, visual)
 
     def _frame(self, request: Segment.Request, pipeline: Pipeline) -> tuple[Frame, str, str]:
         """The request's image or the newest one of its camera, whose cache it goes by, and what is to be said of it."""

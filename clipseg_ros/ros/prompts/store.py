@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from clipseg_ros.clipseg import Prompt
 from clipseg_ros.clipseg.prompts import ActivePrompts
-from clipseg_ros.clipseg.written import PromptText, check_name, parse_given
+from clipseg_ros.clipseg.written import PromptText, check_name, check_threshold, parse_given
 
 if TYPE_CHECKING:
     from clipseg_ros.clipseg import Segmenter
@@ -86,13 +86,16 @@ class PromptStore:
     def asked_for(self, texts: Sequence[str], threshold: float, visual: Prompt | None = None) -> ActivePrompts:
         """What a request asks for: its texts, its picture behind them; where it has neither, what the node looks for.
 
-        `threshold` is that of the prompts without one of their own.
+        `threshold` is that of the prompts without one of their own; 0 stands for the store's.
 
         Raises
         ------
         ValueError
-            If there is nothing to look for, or as `parse_given` and `resolve`.
+            If there is nothing to look for, or as `check_threshold`, `parse_given` and `resolve`.
         """
+        if threshold:
+            check_threshold(threshold)
+        threshold = threshold or self._threshold
         asked = self.resolve(parse_given(texts), threshold=threshold)
         if visual is not None:
             asked = ActivePrompts((*asked.texts, visual.label), (*asked.prompts, visual),

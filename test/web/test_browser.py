@@ -210,6 +210,16 @@ def test_what_is_missing_is_said_and_what_was_seen_can_be_asked_for(chromium):
                       "document.querySelector('#missing').hidden")
 
 
+def test_what_is_asked_while_the_line_is_being_taken_up_is_asked_once_it_is_there(chromium):
+    source = Told()
+    with serving(Page(source, port=0)) as page, opened(chromium, page.url):
+        reply = chromium.evaluate("""(async () => {
+            const line = await import("/line.js?another"), ignored = () => {};
+            line.connect({link: ignored, state: ignored, view: ignored});
+            return [line.isOpen(), await line.request({do: "add", text: "mug"})]; })()""")
+        assert reply[0] is False and reply[1]["ok"] and source.wanted == ["mug"]
+
+
 def test_a_paused_picture_stays_until_it_goes_on(chromium):
     source = Told()
     with serving(Page(source, port=0)) as page, opened(chromium, page.url):

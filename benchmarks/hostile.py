@@ -24,6 +24,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -34,6 +35,7 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "test" / "helpers"))
 from attack import MEMORY, Attack  # noqa: E402
 from ros_peers import Peer, TestedNode  # noqa: E402
+from upkeep import resident  # noqa: E402
 
 BLOCKED = 0.5
 """Seconds."""
@@ -43,15 +45,25 @@ NODE = "/hostile/clipseg"
 
 
 class Pulse:
-    """Asks a node for its state again and again, from a thread of its own; `paused` while that may take its time."""
+    """Asks a node for its state again and again, from a thread of its own.
+
+    Attributes
+    ----------
+    paused : set while an answer may take its time
+    doing : says what is being done to the node
+    waits, blocked : seconds of each answer, and less the wait for a processor
+    slow : what blocked for too long, in words
+    """
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.paused = False
+        self.doing: Callable[[], str] = str
         self.waits: list[float] = []
         self.blocked: list[float] = []
+        self.slow: list[str] = []
 
     def __enter__(self) -> Pulse:
         self._thread.start()
@@ -63,15 +75,18 @@ class Pulse:
 
     def _run(self) -> None:
         peer = Peer()
+        peer.call(GetState, f"{NODE}/get_state")  # until they know each other
         while not self._end.wait(0.1):
             if self.paused:
                 continue
-            start, queued = time.monotonic(), self._queued()
+            start, queued, doing = time.monotonic(), self._queued(), self.doing()
             peer.call(GetState, f"{NODE}/get_state")
             waited = time.monotonic() - start
             if not self.paused:
                 self.waits.append(waited)
                 self.blocked.append(max(waited - (self._queued() - queued), 0.0))
+                if self.blocked[-1] > BLOCKED:
+                    self.slow.append(f"{self.blocked[-1]:.2f} s at {doing} to {self.doing()}")
         peer.close()
 
     def _queued(self) -> float:
@@ -85,12 +100,6 @@ class Pulse:
         return queued * 1e-9
 
 
-def resident(pid: int) -> float:
-    """Megabytes of memory of a process."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
-
-
 def attack(options: argparse.Namespace, *, compressed: bool) -> dict[str, list[str]]:
     """Attack one node, print what it cost, and return its faults."""
     transport = "compressed" if compressed else "raw"
@@ -102,6 +111,7 @@ def attack(options: argparse.Namespace, *, compressed: bool) -> dict[str, list[s
         one.begin()
         with Pulse(process.pid) as pulse:
             one.busy = lambda on: setattr(pulse, "paused", on)
+            pulse.doing = lambda: one.doing
             sizes = _steps(one, options.messages // 2, process)
             before, start = resident(process.pid), time.monotonic()
             for number in tqdm(range(options.cycles // 2), desc=f"{transport}: lifecycle"):
@@ -118,8 +128,7 @@ def attack(options: argparse.Namespace, *, compressed: bool) -> dict[str, list[s
         faults["crashes"].append(f"the node ended with {status}")
     fifth = len(sizes) // 5
     growth = median(sizes[-fifth:]) / median(sizes[fifth:2 * fifth])
-    slow = [f"{wait:.2f} s" for wait in pulse.blocked if wait > BLOCKED]
-    return {**faults, "callbacks blocked": slow, "memory": [f"grown {growth:.2f} times"] if growth > GROWTH else []}
+    return {**faults, "callbacks blocked": pulse.slow, "memory": [f"grown {growth:.2f} times"] if growth > GROWTH else []}
 
 
 def _steps(one: Attack, messages: int, process: TestedNode) -> list[float]:

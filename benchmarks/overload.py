@@ -14,7 +14,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from statistics import median
@@ -31,6 +30,9 @@ from clipseg_ros.ros.middleware import prefer_large_images
 from clipseg_ros.ros.outputs.images import to_image
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "test" / "helpers"))
+from beat import Beat  # noqa: E402
+
 ALLOWANCE = 0.010
 """Seconds beside the network's."""
 GROWTH = 1.25
@@ -40,33 +42,21 @@ SETTLING = 5.0
 
 
 class Cameras:
-    """Publishes to every camera at the same rate, each in its turn, from a thread of its own."""
+    """Publishes to every camera, each in its turn."""
 
-    def __init__(self, node, names: list[str], *, rate: float, size: tuple[int, int]) -> None:
+    def __init__(self, node, names: list[str], size: tuple[int, int]) -> None:
         self._clock = node.get_clock()
         self._publishers = [node.create_publisher(Image, f"/{name}/image", 1) for name in names]
         generator = np.random.default_rng(0)
         # Never the same one twice running: a frame that equals the one before is not encoded again.
         self._pictures = [to_image(generator.integers(0, 256, (size[1], size[0], 3), np.uint8), "rgb8", Header())
                           for _ in range(len(names) + 1)]
-        self._pause = 1.0 / (rate * len(names))
-        self._end = threading.Event()
-        self.sent = 0
-        self.thread = threading.Thread(target=self._run, daemon=True)
 
-    def _run(self) -> None:
-        due = time.monotonic()
-        while not self._end.is_set():
-            picture = self._pictures[self.sent % len(self._pictures)]
-            picture.header.stamp = self._clock.now().to_msg()
-            self._publishers[self.sent % len(self._publishers)].publish(picture)
-            self.sent += 1
-            due = max(due + self._pause, time.monotonic() - 1.0)
-            self._end.wait(max(due - time.monotonic(), 0))
-
-    def stop(self) -> None:
-        self._end.set()
-        self.thread.join()
+    def send(self, number: int) -> None:
+        """Publish the picture of this number."""
+        picture = self._pictures[number % len(self._pictures)]
+        picture.header.stamp = self._clock.now().to_msg()
+        self._publishers[number % len(self._publishers)].publish(picture)
 
 
 def start_node(names: list[str], weights: str) -> subprocess.Popen:
@@ -104,19 +94,18 @@ def observe(options: argparse.Namespace, names: list[str]) -> tuple[list[tuple[f
         node.create_subscription(Image, f"/clipseg/{name}/mask", on_mask, 5)
     node.create_subscription(DiagnosticArray, "/diagnostics", on_diagnostics, 5)
     prompt = node.create_publisher(String, "/clipseg/prompt", 1)
-    cameras = Cameras(node, names, rate=options.rate, size=options.size)
+    cameras = Cameras(node, names, options.size)
     spin_until(executor, lambda: prompt.get_subscription_count() and node.count_publishers("/diagnostics"), 120)
     prompt.publish(String(data="; ".join(f"thing {index}" for index in range(options.prompts))))
     spin_until(executor, lambda: False, 2)
-    cameras.thread.start()
     start = time.monotonic()
-    spin_until(executor, lambda: False, SETTLING + options.seconds)
-    cameras.stop()
+    with Beat(cameras.send, options.rate * len(names)) as beat:
+        spin_until(executor, lambda: False, SETTLING + options.seconds)
     # What is still on its way, and one more report of the counts.
     spin_until(executor, lambda: False, 3)
     node.destroy_node()
     rclpy.shutdown()
-    return [(at, age) for at, age in masks if at > start + SETTLING], states, median(network), cameras.sent
+    return [(at, age) for at, age in masks if at > start + SETTLING], states, median(network), beat.done
 
 
 def spin_until(executor: SingleThreadedExecutor, condition, timeout: float) -> None:

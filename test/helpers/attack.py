@@ -54,6 +54,7 @@ class Attack:
     sent : hostile messages and requests, by kind
     wordless : requests that were refused without a sentence, or not answered
     lost : good pictures without a result, and good requests whose answer was no longer that of the beginning
+    doing : the step or the cycle that is being done
     busy : called with True before a transition of the lifecycle, and with False after it
     """
 
@@ -64,6 +65,7 @@ class Attack:
         self.wordless: list[str] = []
         self.lost: list[str] = []
         self.good = 0
+        self.doing = "begin"
         self.busy: Callable[[bool], None] = lambda on: None
         self._made = ExitStack()
         root = name.rpartition("/")[0]
@@ -94,9 +96,10 @@ class Attack:
         rng = np.random.default_rng([self._seed, number])
         kind = rng.choice(["messages", "request", "burst", "parameters", "find", "damaged"],
                           p=[0.4, 0.25, 0.1, 0.1, 0.05, 0.1])
+        self.doing = f"{kind} {number}"
         {"messages": self._messages, "request": self._request, "burst": self._burst, "parameters": self._parameters,
          "find": self._goal, "damaged": self._damaged}[kind](rng, number)
-        self._good_picture(f"{kind} {number}")
+        self._good_picture(self.doing)
         if number % 20 == 0:
             self._good_objects(str(number))
             if (answer := self._good_answer()) != self._first:
@@ -106,6 +109,7 @@ class Attack:
         """Once through the lifecycle, with hostile requests and pictures in every state."""
         rng = np.random.default_rng([self._seed, 1, number])
         for label in DOWN + UP:
+            self.doing = f"cycle {number} {label}"
             asked = [self._ask(name, rng) for name in rng.choice(list(hostile.SERVICES), 2)]
             self._send(rng, "image/compressed" if self._compressed else "image")
             self.busy(True)

@@ -1,18 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import gc
 import signal
+import weakref
 
 import pytest
 
 pytest.importorskip("rclpy")
 pytest.importorskip("clipseg_ros.srv")
+import rclpy  # noqa: E402
 from pictures import noise  # noqa: E402
+from rclpy.lifecycle import TransitionCallbackReturn  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
 from rclpy.qos import DurabilityPolicy, QoSProfile  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
 from clipseg_ros.msg import Prompts  # noqa: E402
+from clipseg_ros.ros.inputs.camera_input import CameraInput  # noqa: E402
+from clipseg_ros.ros.node import ClipsegNode  # noqa: E402
 from clipseg_ros.srv import Segment  # noqa: E402
 
 pytestmark = pytest.mark.ros
@@ -134,13 +141,8 @@ def test_what_was_subscribed_to_before_activating_failed_is_undone(peer, start_n
 @pytest.mark.parametrize(("on_oom", "configured"), [("error", False), ("cpu", True)])
 def test_short_of_the_gpus_memory(monkeypatch, capfd, on_oom, configured):
     """The parameter decides; the node's log says it in one sentence. The GPU is pretended."""
-    import rclpy
-    from rclpy.lifecycle import TransitionCallbackReturn
-    from rclpy.parameter import Parameter
-
     from clipseg_ros.clipseg import Segmenter
     from clipseg_ros.clipseg.cuda import OutOfMemoryError
-    from clipseg_ros.ros.node import ClipsegNode
 
     warm_up, load = Segmenter.warm_up, Segmenter.load.__func__
     asked = []
@@ -172,3 +174,18 @@ def test_short_of_the_gpus_memory(monkeypatch, capfd, on_oom, configured):
     assert ("set on_oom to cpu" in said) == (not configured)
     assert "Traceback" not in said
     assert asked == (["auto", "cpu"] if configured else ["auto"])
+
+
+def test_a_deactivated_node_keeps_no_images(no_node_left):
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    try:
+        node = ClipsegNode(context=context, namespace="/kept", parameter_overrides=[
+            Parameter("autostart", value=False), Parameter("weights", value="untrained")])
+        node.trigger_configure(), node.trigger_activate()
+        inputs = [weakref.ref(one) for one in gc.get_objects() if isinstance(one, CameraInput)]
+        node.trigger_deactivate()
+        assert [one() for one in inputs] == [None]
+        node.destroy_node()
+    finally:
+        rclpy.try_shutdown(context=context)

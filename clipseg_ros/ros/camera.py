@@ -49,12 +49,12 @@ class Tally:
         if self._waiting_since is None:
             self._waiting_since = self._clock()
 
-    def publish(self, *, age: float, network: float) -> None:
-        """A frame's results were published."""
+    def publish(self, *, age: float, network: float, missing: str = "") -> None:
+        """A frame's results were published, all but those that a sentence says are `missing`."""
         self.published += 1
         self.ages.append(age)
         self.network.append(network)
-        self._fault, self._waiting_since = "", None
+        self._fault, self._waiting_since = missing, None
 
     def fail(self, sentence: str) -> None:
         """A frame gave no result; `sentence` says why."""
@@ -65,7 +65,7 @@ class Tally:
     def trouble(self) -> tuple[str, bool]:
         """What is wrong, empty if nothing is, and whether it has been for so long that it is an error."""
         if self._waiting_since is None:
-            return "", False
+            return self._fault, False
         waited = self._clock() - self._waiting_since
         lasting = waited >= NO_RESULT
         if self._fault:
@@ -140,18 +140,30 @@ class Camera:
         network : seconds that the network took
         """
         try:
-            self.outputs.publish(seen)
+            told = self.outputs.publish(seen)
         except Exception as error:  # the next frame may be a good one
             self.fail(error)
+            return
+        faults = {topic: sentence_of(error) for topic, error in told.items() if error is not None}
+        missing = [f"{', '.join(topic for topic in faults if faults[topic] == why)} could not be published: {why}"
+                   for why in dict.fromkeys(faults.values())]
+        for sentence in missing:
+            self._report(sentence)
+        if faults and len(faults) == len(told):
+            self.tally.fail(missing[0])
         else:
-            self.tally.publish(age=self._clock.now().nanoseconds * 1e-9 - seconds(seen.header), network=network)
+            self.tally.publish(age=self._clock.now().nanoseconds * 1e-9 - seconds(seen.header), network=network,
+                               missing=missing[0] if missing else "")
 
     def fail(self, error: Exception) -> None:
         """A frame gave no result, for another reason than a faulty image."""
         sentence = sentence_of(error)
         self.tally.fail(sentence)
+        self._report(f"a frame could not be processed: {sentence}")
+
+    def _report(self, sentence: str) -> None:
         if self._node.context.ok():
-            self._reports.error(f"{self.place}: a frame could not be processed: {sentence}")
+            self._reports.error(f"{self.place}: {sentence}")
 
     @property
     def place(self) -> str:

@@ -168,8 +168,9 @@ def test_one_cameras_trouble_costs_no_other_its_result_and_is_named(node, said, 
     node.publishers["~/front/mask"].publish = broken
     pipeline.process([("front", Frame(noise(1))), ("back", Frame(noise(2)))])
     assert len(node.publishers["~/back/mask"].published) == 1
-    assert said == ["/front/image: a frame could not be processed: RuntimeError: no memory"]
-    assert pipeline.cameras["front"].tally.trouble == ("RuntimeError: no memory", False)
+    sentence = "~/front/mask could not be published: RuntimeError: no memory"
+    assert said == [f"/front/image: {sentence}"]
+    assert pipeline.cameras["front"].tally.trouble == (sentence, False)
     assert pipeline.cameras["back"].tally.trouble == ("", False)
 
 

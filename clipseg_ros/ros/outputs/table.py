@@ -79,13 +79,14 @@ class Outputs:
 
     def __init__(self, node: LifecycleNode, *, prefix: str) -> None:
         self._node = node
+        self._prefix = f"~/{prefix}"
         qos = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
         self._publishers = {
             name: node.create_lifecycle_publisher(
-                output.message_type, f"~/{prefix}{name}", qos,
+                output.message_type, self._prefix + name, qos,
                 qos_overriding_options=QoSOverridingOptions.with_default_policies())
             for name, output in OUTPUTS.items()}
-        self._labels = LabelInfoPublisher(node, f"~/{prefix}label_info") if label_info.available() else None
+        self._labels = LabelInfoPublisher(node, f"{self._prefix}label_info") if label_info.available() else None
         self._makers = {name: output.make() if output.keeps else output.make for name, output in OUTPUTS.items()}
         # Kept, since new memory for each picture takes the processor longer than filling it.
         self._images = {name: Image() for name, output in OUTPUTS.items() if output.encodings}
@@ -99,19 +100,32 @@ class Outputs:
         """Whether anybody listens to this output."""
         return self._publishers[name].get_subscription_count() > 0
 
-    def publish(self, seen: Seen) -> None:
-        """Publish what is listened to, with the picture's stamp."""
+    def publish(self, seen: Seen) -> dict[str, Exception | None]:
+        """Publish what is listened to, with the picture's stamp; one output's trouble costs no other anything.
+
+        Returns what went wrong with each of them, by topic; None where nothing did.
+        """
         self.announce(seen.active)
+        told: dict[str, Exception | None] = {}
         for name, output in OUTPUTS.items():
             if self.wants(name):
-                made = self._makers[name](seen)
-                if output.encodings:
-                    made = fill_image(self._images[name], made, output.encodings[made.dtype.name], seen.header)
-                for message in made if isinstance(made, list) else [made]:
-                    if message is not None:
-                        self._publishers[name].publish(message)
+                try:
+                    self._send(name, output, seen)
+                except Exception as error:  # whatever it is, the others are made of other things
+                    told[self._prefix + name] = error
+                else:
+                    told[self._prefix + name] = None
             elif output.keeps:
                 self._makers[name] = output.make()  # who listens later must hear all of it
+        return told
+
+    def _send(self, name: str, output: Output, seen: Seen) -> None:
+        made = self._makers[name](seen)
+        if output.encodings:
+            made = fill_image(self._images[name], made, output.encodings[made.dtype.name], seen.header)
+        for message in made if isinstance(made, list) else [made]:
+            if message is not None:
+                self._publishers[name].publish(message)
 
     def announce(self, active: ActivePrompts) -> None:
         """Say what the labels of the coming label images mean, where that is another thing than before."""

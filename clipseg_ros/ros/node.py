@@ -6,7 +6,9 @@ import gc
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -225,14 +227,22 @@ class ClipsegNode(LifecycleNode):
 
     def _recovery(self, pipeline: Pipeline, settings: Settings) -> Recovery:
         """What is done where the GPU fails; all of it in the worker's thread, but for ending the worker."""
-        from clipseg_ros.clipseg.cuda import is_gpu_error
+        from clipseg_ros.clipseg.cuda import OutOfMemoryError, is_gpu_error
 
-        def renew() -> None:
-            self.get_logger().error("the GPU failed; the network is loaded anew, once")
-            pipeline.renew(lambda: self._load(settings))
+        def load(sentence: str, chosen: Settings) -> None:
+            self.get_logger().error(sentence)
+            pipeline.renew(lambda: self._load(chosen))
+
+        def remedy(error: Exception) -> Callable[[], None] | None:
+            if is_gpu_error(error):
+                return partial(load, "the GPU failed; the network is loaded anew, once", settings)
+            if settings.on_oom == "cpu" and isinstance(error, OutOfMemoryError):
+                return partial(load, "the GPU's memory does not suffice any more; the CPU runs the network instead",
+                               replace(settings, device="cpu", precision="auto"))
+            return None
 
         self._lost = ""
-        return Recovery(is_gpu_error, renew=renew, give_up=lambda sentence: setattr(self, "_lost", sentence))
+        return Recovery(remedy, give_up=lambda sentence: setattr(self, "_lost", sentence))
 
     def _save(self) -> None:
         if self._pipeline.keeper is not None:
@@ -292,6 +302,8 @@ class ClipsegNode(LifecycleNode):
     # Inputs
 
     def _check_publishers(self) -> None:
+        if self._worker.broken_by is not None:
+            self._lost = f"the network's thread has ended: {sentence_of(self._worker.broken_by)}"
         if self._lost:
             self._failure = f"inactive: {self._lost}; clean the node up and configure it again, or start it anew"
             self.get_logger().error(self._failure)
@@ -301,7 +313,7 @@ class ClipsegNode(LifecycleNode):
             camera.input.check()
         self._prompt_topic.check()
 
-    def _on_unforeseen(self, error: Exception) -> None:
+    def _on_unforeseen(self, error: BaseException) -> None:
         """Something failed that no camera and no request answers for; in the worker's thread."""
         if self.context.ok():
             self._reports.error(f"the network's thread goes on after an error: {sentence_of(error)}")

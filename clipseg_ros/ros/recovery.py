@@ -15,14 +15,15 @@ class Recovery:
 
     Parameters
     ----------
-    is_fatal : whether an error is the GPU's; others cost nothing but the work they broke
-    renew : lets go of the network and loads it anew
-    give_up : called once, with a sentence, after another such error or where `renew` raises one
+    remedy : for an error of the GPU's, what lets go of the network and loads it anew; None for others, which cost
+        nothing but the work they broke
+    give_up : called once, with a sentence, after another such error or where the remedy raises one
     """
 
-    def __init__(self, is_fatal: Callable[[Exception], bool], *, renew: Callable[[], None],
+    def __init__(self, remedy: Callable[[Exception], Callable[[], None] | None], *,
                  give_up: Callable[[str], None]) -> None:
-        self._is_fatal, self._renew, self._give_up = is_fatal, renew, give_up
+        self._remedy, self._give_up = remedy, give_up
+        self._renew: Callable[[], None] | None = None
         self._failure = ""
         self._renewed = self._given_up = False
 
@@ -36,7 +37,9 @@ class Recovery:
         try:
             yield
         except Exception as error:
-            if self._is_fatal(error):
+            renew = self._remedy(error)
+            if renew is not None:
+                self._renew = renew
                 what = str(error).partition("\n")[0]
                 self._failure = f"the GPU failed: {what}"
                 if self._renewed:

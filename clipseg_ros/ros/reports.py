@@ -52,10 +52,12 @@ class Reports:
         return True
 
 
-def sentence_of(error: Exception) -> str:
-    """What went wrong, on one line; the kind of error too where it is none that was foreseen."""
-    text = " ".join(str(error).split())
-    return text if isinstance(error, (ValueError, OSError, ImportError)) else f"{type(error).__name__}: {text}"
+def sentence_of(error: BaseException) -> str:
+    """What went wrong, on one line; the kind of error too where it is none that was foreseen, or says nothing."""
+    text, kind = " ".join(str(error).split()), type(error).__name__
+    if not text:
+        return kind
+    return text if isinstance(error, (ValueError, OSError, ImportError)) else f"{kind}: {text}"
 
 
 def in_short(sentence: str) -> str:

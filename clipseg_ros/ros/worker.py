@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from threading import TIMEOUT_MAX, Condition, Thread
 from typing import Any, NamedTuple
 
+from clipseg_ros.ros.reports import sentence_of
+
 MOST_REQUESTS = 8
 """Requests that may wait; a further one is refused."""
 
@@ -58,7 +60,7 @@ class Worker:
     ----------
     process : called in the worker's thread with 1 to `max_batch` pairs of a camera's name and its frame, no camera
         twice, the one due for longest first
-    on_error : called with an exception that `process`, or what a request told, raised; the worker goes on
+    on_error : called with whatever `process`, or what a request told, raised; the worker goes on
     max_batch : most frames that are processed together, at least 1
     clock : returns seconds, and never goes back
 
@@ -70,9 +72,10 @@ class Worker:
     Attributes
     ----------
     paused : whether frames are ignored when they are offered; requests are not
+    broken_by : what ended the thread although it was not stopped; None as long as it runs
     """
 
-    def __init__(self, process: Callable[[list[tuple[str, Any]]], None], *, on_error: Callable[[Exception], None],
+    def __init__(self, process: Callable[[list[tuple[str, Any]]], None], *, on_error: Callable[[BaseException], None],
                  max_batch: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
         if max_batch < 1:
             raise ValueError(f"max_batch is {max_batch}; it must be at least 1")
@@ -81,6 +84,7 @@ class Worker:
         self._max_batch = max_batch
         self._clock = clock
         self.paused = False
+        self.broken_by: BaseException | None = None
         self._changed = Condition()
         self._lanes: dict[str, _Lane] = {}
         self._requests: deque[Request] = deque()
@@ -169,6 +173,15 @@ class Worker:
             self._changed.notify()
 
     def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # nobody else hears of it
+            self._running = False
+            self.broken_by = error
+
+    # In what follows BaseException, since SystemExit and the panics of libraries in Rust are no Exception.
+
+    def _work(self) -> None:
         while True:
             with self._changed:
                 while self._running and not self._requests and (pause := self._pause()) != 0:
@@ -221,7 +234,7 @@ class Worker:
     def _handle(self, frames: list[tuple[str, Any]]) -> None:
         try:
             self._process(frames)
-        except Exception as error:  # the next frames may be good ones
+        except BaseException as error:  # the next frames may be good ones
             self._on_error(error)
 
     def _serve(self, request: Request) -> None:
@@ -229,11 +242,13 @@ class Worker:
             result = request.run()
         except Exception as error:  # whoever asked decides what it means
             self._tell(request.failed, error)
+        except BaseException as error:  # raised anew by whoever asked, it would end the node
+            self._tell(request.failed, RuntimeError(sentence_of(error)))
         else:
             self._tell(request.done, result)
 
     def _tell(self, who: Callable[[Any], None], what: Any) -> None:
         try:
             who(what)
-        except Exception as error:  # one who cannot be told must not end the thread
+        except BaseException as error:  # one who cannot be told must not end the thread
             self._on_error(error)

@@ -100,9 +100,11 @@ class Keeper:
                 self._unsaved = False
                 try:
                     self.memory.save(self._file)
-                except (OSError, ValueError) as error:
+                except BaseException as error:  # whatever it is, it is tried again
                     self._unsaved = True
                     self._reports.warn(f"the memory is not saved: {sentence_of(error)}")
+                    if isinstance(error, KeyboardInterrupt):
+                        raise
 
     def destroy(self) -> None:
         """Stop listening and telling. What is kept is gone with it."""

@@ -8,14 +8,18 @@ weights that `transformers` fetched are found too.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import huggingface_hub
 from huggingface_hub import constants
-from huggingface_hub.utils import CacheNotFound, EntryNotFoundError, LocalEntryNotFoundError
+from huggingface_hub.utils import CacheNotFound, EntryNotFoundError, LocalEntryNotFoundError, tqdm
 
 from clipseg_ros.clipseg.weights.shards import INDEX_SUFFIX, shard_names
 from clipseg_ros.clipseg.weights.tensorfile import CheckpointError
@@ -36,6 +40,8 @@ _CONFIG_FILE = "config.json"
 _PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
 _PINNED_NAME = re.compile(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)@([0-9a-f]{40})")
 _CHUNK_BYTES = 1 << 20
+_COUNTED_TWICE = 16 << 20
+"""Bytes that a transfer may count more than once, because it took them up again."""
 
 
 @dataclass(frozen=True)
@@ -148,9 +154,9 @@ def find_cached(release: Release, *, cache_dir: str | Path | None = None) -> Pat
 def download(release: Release, *, cache_dir: str | Path | None = None) -> Path:
     """Fetch a release at its revision into the cache, with a progress bar, and return its directory.
 
-    What is there already is kept when its hash is right, what was interrupted is finished, what is corrupt is
-    fetched again. Raises CheckpointError when that is not possible, and for a file of which the hub announces that it
-    is larger than weights of this network are.
+    Files that are there already are kept when their hash is right; others are fetched, and take their place when they
+    are whole. Proxies are those of the environment (HTTPS_PROXY, NO_PROXY). Raises CheckpointError when that is not
+    possible, and for a file that is larger than weights of this network are or than the hub announces.
     """
     if release.revision is None:
         raise CheckpointError(
@@ -212,9 +218,10 @@ def _fetch(release: Release, name: str, cache_dir: str | Path | None, *, optiona
     if limit is None:
         limit = LARGEST_TEXT if name.endswith(".json") else release.size or LARGEST_WEIGHTS
     try:
-        _require_size(release, name, limit)
-        path = Path(huggingface_hub.hf_hub_download(release.repo, name, revision=release.revision,
-                                                    cache_dir=_cache(cache_dir)))
+        size = _require_size(release, name, limit)
+        path = Path(huggingface_hub.hf_hub_download(
+            release.repo, name, revision=release.revision, cache_dir=_cache(cache_dir),
+            **_ending_at(limit if size is None else size, f"{name} from {release.repo}")))
     except CheckpointError:
         raise
     except Exception as error:  # network, proxy, disk and hub errors differ between versions of huggingface_hub
@@ -223,7 +230,8 @@ def _fetch(release: Release, name: str, cache_dir: str | Path | None, *, optiona
                 return None
             raise CheckpointError(f"{release.repo} at {release.revision} has no file {name}") from error
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise CheckpointError(f"the download of {name} from {release.repo} failed, try it again: {reason}") from error
+        raise CheckpointError(f"the download of {name} from {release.repo}{_by_proxy()} failed, try it again: "
+                              f"{reason}") from error
     if not _is_intact(release, path):
         expected, authority = expected_hash(release, path)
         _remove(path)
@@ -234,12 +242,36 @@ def _fetch(release: Release, name: str, cache_dir: str | Path | None, *, optiona
     return path
 
 
-def _require_size(release: Release, name: str, limit: int) -> None:
+def _require_size(release: Release, name: str, limit: int) -> int | None:
+    """The bytes that the hub announces, if it does."""
     url = huggingface_hub.hf_hub_url(release.repo, name, revision=release.revision)
-    size = huggingface_hub.get_hf_file_metadata(url).size
+    size = huggingface_hub.get_hf_file_metadata(url, timeout=constants.HF_HUB_ETAG_TIMEOUT).size
     if size is not None and size > limit:
         raise CheckpointError(f"{name} from {release.repo} has {size:,} bytes and is not downloaded; it may have "
                               f"{limit:,} at most")
+    return size
+
+
+def _ending_at(size: int, what: str) -> dict[str, Any]:
+    """What lets a download end that goes on behind its end, before it fills the disk; older huggingface_hub lack it."""
+    class Bar(tqdm):
+        _got = 0
+
+        def update(self, n: float | None = 1) -> bool | None:
+            self._got += n or 0
+            if self._got > size + _COUNTED_TWICE:
+                raise CheckpointError(f"{what} goes on after the {size:,} bytes that it should have and was broken off; "
+                                      "try the download again")
+            return super().update(n)
+
+    return {"tqdm_class": Bar} if "tqdm_class" in inspect.signature(huggingface_hub.hf_hub_download).parameters else {}
+
+
+def _by_proxy() -> str:
+    """The proxy that a download takes, for a sentence, without a password that it may have; empty without one."""
+    hub, proxies = urlsplit(constants.ENDPOINT), getproxies()
+    proxy = proxies.get(hub.scheme) or proxies.get("all")
+    return f" through the proxy {proxy.rpartition('@')[2]}" if proxy and not proxy_bypass(hub.hostname or "") else ""
 
 
 def _is_intact(release: Release, path: Path) -> bool:

@@ -4,11 +4,10 @@
 import hashlib
 import json
 import os
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import torch
+from hub_server import Hub
 from huggingface_hub import constants
 from safetensors.torch import load, save, save_file
 
@@ -17,60 +16,6 @@ from clipseg_ros.clipseg.weights.checkpoints import CheckpointError, load_checkp
 
 COMMIT, OTHER = "a" * 40, "b" * 40
 REPO = "CIDAS/clipseg-test"
-
-
-class Hub(ThreadingHTTPServer):
-    """A Hugging Face hub with one repository, which tells in `requests` what it was asked for.
-
-    `etags` replaces the hashes that it announces, `cut` breaks a body off after so many bytes, and from then
-    on, or when `broken`, it answers nothing.
-    """
-
-    def __init__(self, files: dict[str, bytes]):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files = files
-        self.etags: dict[str, str] = {}
-        self.cut: int | None = None
-        self.broken = False
-        self.requests: list[str] = []
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def do_HEAD(self):
-        self.answer(body=False)
-
-    def do_GET(self):
-        self.answer(body=True)
-
-    def answer(self, *, body: bool):
-        self.server.requests.append(f"{self.command} {self.path}")
-        name = self.path.rsplit("/", 1)[-1]
-        if self.server.broken or name not in self.server.files:
-            self.send_response(503 if self.server.broken else 404)
-            self.send_header("X-Repo-Commit", self.path.split("/")[-2])
-            self.send_header("X-Error-Code", "" if self.server.broken else "EntryNotFound")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        content = self.server.files[name]
-        etag = self.server.etags.get(name, hashlib.sha256(content).hexdigest())
-        self.send_response(200)
-        self.send_header("X-Repo-Commit", self.path.split("/")[-2])
-        self.send_header("ETag", f'"{etag}"')
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        if body and self.server.cut is not None and len(content) > self.server.cut:
-            self.wfile.write(content[: self.server.cut])
-            self.wfile.flush()
-            self.server.broken = True
-            self.close_connection = True
-        elif body:
-            self.wfile.write(content)
 
 
 @pytest.fixture(scope="module")
@@ -95,18 +40,9 @@ def files(tmp_path_factory) -> dict[str, bytes]:
 
 @pytest.fixture
 def server(files, monkeypatch):
-    server = Hub(dict(files))
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "ENDPOINT", address)
-    monkeypatch.setattr(
-        constants, "HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}"
-    )
-    yield server
-    server.shutdown()
-    server.server_close()
+    with Hub(dict(files)) as server:
+        server.serve(monkeypatch)
+        yield server
 
 
 @pytest.fixture

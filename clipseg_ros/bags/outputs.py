@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from clipseg_ros.bags.search import Result
 from clipseg_ros.bags.types import IMAGE, OBJECTS, POSES, to_header, to_image, written
 from clipseg_ros.bags.writing import ResultWriter
 from clipseg_ros.clipseg.prompts import ActivePrompts
+from clipseg_ros.clipseg.whole_files import append
 from clipseg_ros.messages.objects import to_array, to_object, to_pose_array
 
 PREFIX = "/clipseg/"
@@ -70,21 +72,26 @@ class Table:
 
     def __init__(self, path: Path, *, target_frame: str) -> None:
         self._target_frame = target_frame
-        self._file = path.open("w", newline="", encoding="utf-8")
-        self._rows = csv.writer(self._file)
-        self._rows.writerow(COLUMNS)
+        self._file = path.open("wb", buffering=0)
+        self._append([COLUMNS])
 
     def add(self, result: Result) -> None:
         """Write the rows of one picture."""
         header = result.moment.header
         stamp = f"{header.stamp.sec}.{header.stamp.nanosec:09d}"
         frame = self._target_frame or header.frame_id
+        rows = []
         for one in result.findings.objects:
             place = ["", "", ""] if one.pose is None else [f"{value:.4f}" for value in one.pose.position]
-            self._rows.writerow([
+            rows.append([
                 stamp, one.prompt, one.track_id, f"{one.region.score:.4f}", one.region.area, *one.region.roi,
                 *(f"{value:.2f}" for value in one.location.pixel), frame, *place])
-        self._file.flush()
+        self._append(rows)
+
+    def _append(self, rows: Iterable[Sequence]) -> None:
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows(rows)
+        append(self._file, text.getvalue().encode())
 
     def close(self) -> None:
         """Close the file."""
@@ -106,6 +113,7 @@ class Video:
         self._held: list[Result] = []
         self._size: tuple[int, int] | None = None
         self._writer: cv2.VideoWriter | None = None
+        self._written = 0
 
     def add(self, result: Result) -> None:
         """Add a picture."""
@@ -117,11 +125,14 @@ class Video:
             self._begin()
 
     def close(self) -> None:
-        """End the file; none is written without a picture."""
+        """End the file; none is written without a picture. OSError where it does not hold all of them."""
         if self._writer is None and self._held:
             self._begin()
         if self._writer is not None:
             self._writer.release()
+            # OpenCV itself says nothing of a full disk.
+            if cv2.VideoCapture(str(self._path)).get(cv2.CAP_PROP_FRAME_COUNT) < self._written:
+                raise OSError(f"the video {self._path} does not hold all {self._written} pictures; the disk may be full")
 
     def _begin(self) -> None:
         height, width = self._held[0].findings.rgb.shape[:2]
@@ -138,6 +149,7 @@ class Video:
     def _write(self, result: Result) -> None:
         picture = cv2.cvtColor(result.findings.overlay, cv2.COLOR_RGB2BGR)
         width, height = self._size
+        self._written += 1
         same = picture.shape[0] - height in (0, 1) and picture.shape[1] - width in (0, 1)
         self._writer.write(picture[:height, :width] if same else cv2.resize(picture, self._size))
 

@@ -13,6 +13,7 @@ from mcap.writer import CompressionType, Writer
 
 import clipseg_ros
 from clipseg_ros.bags.types import ros2
+from clipseg_ros.clipseg.whole_files import put
 
 SETTLED_EVERY = 1.0
 """Seconds between two moments at which the file is made whole; more where that takes long, of a large file."""
@@ -32,12 +33,12 @@ class ResultWriter:
     Raises
     ------
     OSError
-        If it cannot be written.
+        If it cannot be written. What was settled before can be read all the same.
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._file = path.open("wb")
+        self._file = path.open("wb", buffering=0)
         self._stream = _Pending(self._file)
         self._writer = Writer(self._stream, chunk_size=_CHUNK, compression=CompressionType.LZ4)
         self._writer.start(profile="ros2", library=f"clipseg_ros {clipseg_ros.__version__}")
@@ -84,6 +85,7 @@ class _Pending(io.BytesIO):
     def __init__(self, file: BinaryIO | None, start: int = 0) -> None:
         super().__init__()
         self._file, self._start = file, start
+        self._tail = b""
 
     def tell(self) -> int:
         """Place in the whole file."""
@@ -100,10 +102,16 @@ class _Pending(io.BytesIO):
     def commit(self, tail: bytes) -> None:
         """Write the bytes, and `tail`, over which the next ones go."""
         data = self.getvalue()
-        self._file.seek(self._start)
-        self._file.write(data + tail)
-        self._file.truncate()
-        self._file.flush()
-        self._start += len(data)
+        try:
+            self._put(data + tail)
+        except OSError:
+            self._put(self._tail)  # there is room for what was there
+            raise
+        self._start, self._tail = self._start + len(data), tail
         self.seek(0)
         self.truncate()
+
+    def _put(self, data: bytes) -> None:
+        self._file.seek(self._start)
+        put(self._file, data)
+        self._file.truncate()

@@ -265,8 +265,10 @@ def _describe(mask: np.ndarray, score: float) -> tuple[str, str, str]:
 def _store(path: Path, names: Sequence[str], logits: np.ndarray, probabilities: np.ndarray) -> None:
     import numpy as np
 
+    from clipseg_ros.clipseg.whole_files import replacing
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
+    with replacing(path) as part, part.open("wb") as file:
         np.savez_compressed(file, prompts=np.array(names), logits=logits, probabilities=probabilities)
 
 

@@ -2,10 +2,7 @@
 """Keyframes in a file: one safetensors file, whose header says in JSON what its arrays are."""
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +12,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from clipseg_ros.clipseg.whole_files import replacing
 from clipseg_ros.memory.keyframe import Keyframe
 from clipseg_ros.perception.camera import Pinhole
 from clipseg_ros.perception.transforms import Transform
@@ -33,19 +31,8 @@ def save(path: Path, frames: Sequence[Keyframe], network: str) -> None:
     arrays = {name: array for frame in frames for name, array in _arrays(frame).items()}
     about = {"format": FORMAT, "network": network, "frames": [_about(frame) for frame in frames]}
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        save_file(arrays, partial, metadata={_KEY: json.dumps(about)})
-        with open(partial, "rb+") as stream:
-            os.fsync(stream.fileno())
-        os.replace(partial, path)
-    except SafetensorError as error:
-        raise OSError(f"the memory cannot be written to {path}: {error}; what was saved before is still "
-                      "there") from None
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(partial)
+    with replacing(path, mode=0o600) as part:
+        save_file(arrays, part, metadata={_KEY: json.dumps(about)})
 
 
 def load(path: Path, network: str, shape: tuple[int, int, int]) -> list[Keyframe]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -23,6 +22,7 @@ from clipseg_ros.clipseg.onnx import quantising, writing
 from clipseg_ros.clipseg.onnx.backend import ExportedBackend, to_encoder_input
 from clipseg_ros.clipseg.onnx.runtimes import describe
 from clipseg_ros.clipseg.weights import hub
+from clipseg_ros.clipseg.whole_files import replacing
 
 MANIFEST = "export.json"
 """Beside the graphs: of which weights they are, their hashes, and how far each runtime is from PyTorch."""
@@ -193,8 +193,5 @@ def read_manifest(folder: Path, digest: str) -> dict[str, Any] | None:
 
 def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     """Replace the manifest at once; it is read by others at any time."""
-    handle, partial = tempfile.mkstemp(dir=folder, prefix=f".{MANIFEST}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(manifest, file, indent=1)
-    os.chmod(partial, 0o644)
-    os.replace(partial, folder / MANIFEST)
+    with replacing(folder / MANIFEST) as part:
+        part.write_text(json.dumps(manifest, indent=1), encoding="utf-8")

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from clipseg_ros.clipseg.model import SMALL, CLIPSeg, CLIPSegConfig
 from clipseg_ros.clipseg.weights import hub, layouts
 from clipseg_ros.clipseg.weights.shards import INDEX_SUFFIX, ShardedFile, find_file, open_tensors, read_json
 from clipseg_ros.clipseg.weights.tensorfile import CheckpointError, TensorFile
+from clipseg_ros.clipseg.whole_files import replacing
 
 __all__ = ["Checkpoint", "CheckpointError", "DEMO_FILE", "load_checkpoint", "save_checkpoint"]
 
@@ -129,6 +129,8 @@ def save_checkpoint(
     half : store float16, which halves the size; ValueError when a value does not fit.
     metadata : plain JSON values, returned by `load_checkpoint`; `{"trained": False}` marks random weights, a
         "threshold" is that of `Checkpoint`.
+
+    Raises OSError where the file cannot be written, such as on a full disk.
     """
     path = Path(path)
     tensors = {}
@@ -143,14 +145,8 @@ def save_checkpoint(
         "config": json.dumps(model.config.to_dict()),
         "metadata": json.dumps(metadata or {}),
     }
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        save_file(tensors, partial, metadata=header)
-        os.chmod(partial, 0o644)
-        os.replace(partial, path)
-    finally:
-        Path(partial).unlink(missing_ok=True)
+    with replacing(path) as part:
+        save_file(tensors, part, metadata=header)
 
 
 def _load_path(

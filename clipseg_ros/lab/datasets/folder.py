@@ -23,9 +23,11 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
+from clipseg_ros.clipseg.whole_files import append
 from clipseg_ros.lab.datasets.image_files import (
     read_cut_out,
     read_grey,
@@ -140,7 +142,7 @@ class FolderWriter:
         self._visuals = _next_number(self.directory / "visual")
         self._masks: dict[str, int] = {}
         self._shapes: dict[str, tuple[int, int]] = {}
-        self._prompts = open(prompts, "a", encoding="utf-8")
+        self._prompts = open(prompts, "ab", buffering=0)
         self._scenes = None
 
     def add_image(self, image: np.ndarray) -> str:
@@ -211,7 +213,7 @@ class FolderWriter:
             valid = (millimetres > 0) & (millimetres <= 65535)
             write_png(self.directory / record["depth"], np.where(valid, millimetres, 0).astype(np.uint16))
         if self._scenes is None:
-            self._scenes = open(self.directory / SCENES_FILE, "a", encoding="utf-8")
+            self._scenes = open(self.directory / SCENES_FILE, "ab", buffering=0)
         _write_line(self._scenes, {**record, **fields})
 
     def close(self) -> None:
@@ -342,6 +344,5 @@ def _next_number(folder: Path) -> int:
     return 1 + max(map(int, stems), default=-1)
 
 
-def _write_line(file, record: dict) -> None:
-    file.write(json.dumps(record, ensure_ascii=False) + "\n")
-    file.flush()
+def _write_line(file: BinaryIO, record: dict) -> None:
+    append(file, (json.dumps(record, ensure_ascii=False) + "\n").encode())

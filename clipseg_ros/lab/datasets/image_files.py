@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from clipseg_ros.clipseg.whole_files import replacing
 from clipseg_ros.perception.encoded import Decoded, decode, opaque, to_rgb
 from clipseg_ros.perception.exif import upright
 
@@ -112,4 +113,5 @@ def _grey(path: str | Path, pixels: np.ndarray) -> np.ndarray:
 def _encode(path: Path, array: np.ndarray, suffix: str, options: list[int]) -> None:
     data = cv2.imencode(suffix, array, options)[1]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data.tobytes())
+    with replacing(path, lasting=False) as part:
+        part.write_bytes(data.tobytes())

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import NamedTuple, Sequence
 
 import cv2
 import numpy as np
+
+from clipseg_ros.clipseg.whole_files import replacing
 
 PACKED = "packed"
 
@@ -122,7 +123,8 @@ def pack_scenes(directory: str | Path, *, side: int | None = None) -> Path:
         images[number], ids[number] = image, labels
     images.flush()
     ids.flush()
-    _write_whole(target / "objects.json", json.dumps([record["objects"] for record in records]))
+    with replacing(target / "objects.json") as part:
+        part.write_text(json.dumps([record["objects"] for record in records]), encoding="utf-8")
     return target
 
 
@@ -186,10 +188,3 @@ def _shape(path: Path) -> tuple[int, ...] | None:
         return np.load(path, mmap_mode="r", allow_pickle=False).shape
     except (OSError, ValueError):
         return None
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write so that the file is there complete or not at all."""
-    part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)

@@ -9,6 +9,7 @@ from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import Sequence
 
+from clipseg_ros.clipseg.whole_files import replacing
 from clipseg_ros.lab.scenes.bulk import render_to_disk
 from clipseg_ros.lab.training.averaging import average_files
 from clipseg_ros.lab.training.config import RunConfig, TrainingConfig, build, read_values
@@ -91,10 +92,8 @@ def _pass_on(stage: Stage, folder: Path, start: str | None) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file so that the target is there complete or not at all."""
-    part = target.with_suffix(".part")
-    shutil.copyfile(source, part)
-    part.replace(target)
+    with replacing(target) as part:
+        shutil.copyfile(source, part)
 
 
 def _check_unchanged(stage: Stage, folder: Path, *, first: bool) -> None:

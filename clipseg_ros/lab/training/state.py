@@ -3,20 +3,20 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from clipseg_ros.clipseg.whole_files import replacing
 
 STATE_FILE = "state.pt"
 
 
 def save_state(directory: Path, state: dict[str, Any]) -> None:
     """Write `state` (tensors and plain numbers) to `directory`/state.pt; the old one stays until it is complete."""
-    part = directory / (STATE_FILE + ".part")
-    torch.save(state, part)
-    os.replace(part, directory / STATE_FILE)
+    with replacing(directory / STATE_FILE) as part, part.open("wb") as stream:
+        torch.save(state, stream)
 
 
 def load_state(directory: Path) -> dict[str, Any] | None:

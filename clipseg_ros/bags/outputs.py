@@ -132,7 +132,8 @@ class Video:
             self._writer.release()
             # OpenCV itself says nothing of a full disk.
             if cv2.VideoCapture(str(self._path)).get(cv2.CAP_PROP_FRAME_COUNT) < self._written:
-                raise OSError(f"the video {self._path} does not hold all {self._written} pictures; the disk may be full")
+                raise OSError(f"the video {self._path} does not hold all {self._written} pictures; the disk may be "
+                              "full")
 
     def _begin(self) -> None:
         height, width = self._held[0].findings.rgb.shape[:2]

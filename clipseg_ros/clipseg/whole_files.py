@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
-import secrets
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from safetensors import SafetensorError
 
 _ENDING = ".part"
 _ABANDONED = 3600.0
-"""Seconds after which nobody writes a part any more: whoever did was killed."""
+"""Seconds after which nobody writes any more: whoever did was killed."""
 
 
 @contextlib.contextmanager
@@ -37,20 +38,22 @@ def replacing(path: Path, *, mode: int = 0o666, lasting: bool = True) -> Iterato
         if target.exists() and not (target.is_file() or target.is_dir()):
             yield target  # a pipe or a device has nothing to lose, and must stay one
             return
-        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}{_ENDING}")
         _sweep(target)
+        # In a folder, since safetensors makes a file with a name of its own beside the one that it is told.
+        folder = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.", suffix=_ENDING))
+        part = folder / target.name
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         permissions = os.fstat(handle).st_mode & 0o777
         os.close(handle)
         try:
             yield part
-            part.chmod(permissions)  # some libraries make a file of their own
+            part.chmod(permissions)  # it may be another file now
             if lasting:
                 with part.open("rb+") as stream:
                     os.fsync(stream.fileno())
             part.replace(target)
         finally:
-            part.unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
     except (OSError, RuntimeError, SafetensorError) as error:
         raise OSError(f"{path} cannot be written: {_reason(error)}; nothing there was changed") from error
 
@@ -77,10 +80,10 @@ def put(file: BinaryIO, data: bytes) -> None:
 
 def _sweep(path: Path) -> None:
     """Remove what others left that were killed while they wrote the file."""
-    for part in path.parent.glob(f".{glob.escape(path.name)}.*{_ENDING}"):
+    for folder in path.parent.glob(f".{glob.escape(path.name)}.*{_ENDING}"):
         with contextlib.suppress(OSError):
-            if time.time() - part.stat().st_mtime > _ABANDONED:
-                part.unlink()
+            if time.time() - folder.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(folder)
 
 
 def _reason(error: BaseException) -> str:

@@ -145,6 +145,8 @@ class ClipsegNode(LifecycleNode):
         try:
             transition()
         except Exception as error:  # rclpy would swallow it without a word
+            if not self.context.ok():  # the process was told to end meanwhile
+                return False
             self._failure = f"cannot be {what}: {sentence_of(error)}"
             self.get_logger().error(self._failure)
             return False

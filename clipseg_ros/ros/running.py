@@ -112,4 +112,6 @@ def spin(node: Node) -> None:
         except ExternalShutdownException:
             return
         except Exception as error:  # a faulty message must not end the node
+            if not rclpy.ok():
+                return
             reports.error(f"a message or request could not be handled: {sentence_of(error)}")

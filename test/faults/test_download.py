@@ -90,7 +90,8 @@ def loop(handler, name, body):
 
 FAULTS = {
     "401": (answers(401), "401"), "403": (answers(403), "403"), "404": (answers(404), "404"),
-    "429": (answers(429), "429"), "500": (answers(500), "500"), "503 for the content": (on_the_weights(answers(503)), "503"),
+    "429": (answers(429), "429"), "500": (answers(500), "500"),
+    "503 for the content": (on_the_weights(answers(503)), "503"),
     "no hub": (answers(200), "X-Repo-Commit"),
     "no answer": (hangs, "timed out"), "no content": (on_the_weights(hangs), "timed out"),
     "stops": (content(CONTENT[:1000], hang=True), "timed out"),
@@ -149,7 +150,8 @@ def test_content_from_another_host_has_the_hash_that_the_hub_announced(server, t
 
 def test_the_proxy_of_the_environment_is_taken_and_named(server, tmp_path, monkeypatch):
     monkeypatch.setattr(constants, "ENDPOINT", "http://hub.invalid")
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", "http://hub.invalid/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE",
+                        "http://hub.invalid/{repo_id}/resolve/{revision}/{filename}")
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_PROXY", "")
@@ -176,7 +178,8 @@ def test_ctrl_c_ends_a_download_that_trickles(server, tmp_path):
     begun = threading.Event()
     server.fault = on_the_weights(trickle)
     environment = {**os.environ, "HF_ENDPOINT": server.address, "HF_HUB_OFFLINE": "0"}
-    command = [sys.executable, "-m", "clipseg_ros.cli", "weights", "download", *RELEASE.names, "--cache-dir", str(tmp_path)]
+    command = [sys.executable, "-m", "clipseg_ros.cli", "weights", "download", *RELEASE.names,
+               "--cache-dir", str(tmp_path)]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         assert begun.wait(60)

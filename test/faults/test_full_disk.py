@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A disk that is full costs nothing that was good before, leaves no half file under a final name, and is one sentence."""
+"""A disk that is full costs nothing that was good, leaves no half file under a final name, and is one sentence."""
 from __future__ import annotations
 
 import csv
@@ -31,7 +31,8 @@ REASON = "File too large"
 
 
 def names(folder) -> set[str]:
-    return {path.name for path in folder.rglob("*") if path.is_file()}
+    """What is in a folder and those below it."""
+    return {path.name for path in folder.rglob("*")}
 
 
 def test_a_download(tmp_path, monkeypatch):
@@ -141,10 +142,13 @@ def test_links_and_devices_stay_what_they_are(tmp_path):
 
 def test_what_killed_writers_left_is_swept_away_in_time(tmp_path):
     path = tmp_path / "memory.safetensors"
-    mine, old, new = (tmp_path / name for name in (".memory.safetensors.bak", f".{path.name}.abc.part", f".{path.name}.d.part"))
-    for file in (mine, old, new):
-        file.write_bytes(b"1")
+    mine, old, new = (tmp_path / f".{path.name}.{ending}" for ending in ("bak", "abc.part", "d.part"))
+    mine.write_bytes(b"1")
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "half").write_bytes(b"1")
     os.utime(old, (time.time() - 10_000,) * 2)
     with replacing(path) as part:
         part.write_bytes(b"2")
-    assert names(tmp_path) == {path.name, mine.name, new.name} and path.read_bytes() == b"2"
+    assert {found.name for found in tmp_path.iterdir()} == {path.name, mine.name, new.name}
+    assert path.read_bytes() == b"2"

@@ -18,7 +18,7 @@ SENTENCE = "a frame could not be processed: OutOfMemoryError: CUDA out of memory
 
 @pytest.fixture
 def gpu(monkeypatch):
-    """What the nodes load is a GPU's for as long as its device is not "cpu", and fails at as many frames as `left[0]`."""
+    """What nodes load is a GPU's as long as its device is not "cpu"; at `left[0]` frames its memory does not suffice."""
     left, loaded = [0], []
 
     class Short(Segmenter):

@@ -260,7 +260,7 @@ def _ending_at(size: int, what: str) -> dict[str, Any]:
         def update(self, n: float | None = 1) -> bool | None:
             self._got += n or 0
             if self._got > size + _COUNTED_TWICE:
-                raise CheckpointError(f"{what} goes on after the {size:,} bytes that it should have and was broken off; "
+                raise CheckpointError(f"{what} goes on after the {size:,} bytes that it should have and was ended; "
                                       "try the download again")
             return super().update(n)
 

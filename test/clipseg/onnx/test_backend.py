@@ -87,7 +87,7 @@ def test_earlier_results_do_not_change(backend):
 
 
 SIGNAL_AFTER_UNLOADING = """
-import faulthandler, gc, os, signal
+import faulthandler, gc, os, signal, time
 faulthandler.enable()
 handled = []
 signal.signal(signal.SIGUSR1, lambda number, frame: handled.append(number))
@@ -101,6 +101,10 @@ gc.collect()
 del second
 gc.collect()
 os.kill(os.getpid(), signal.SIGUSR1)
+for _ in range(6000):  # another thread may get it first
+    if handled:
+        break
+    time.sleep(0.01)
 assert handled == [signal.SIGUSR1]
 """
 

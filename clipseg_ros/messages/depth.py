@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from clipseg_ros.messages.compressed_depth import compressed_to_depth
+from clipseg_ros.messages.headers import same_frame
 from clipseg_ros.messages.images import image_to_depth
 from clipseg_ros.perception.depth import depth_in_metres, fit_to, looks_swapped, why_unmeasured
 
@@ -72,8 +73,7 @@ def _middle(depth: np.ndarray) -> float:
 
 def _check_registered(depth: Header, image: Header) -> None:
     """Raise ValueError where the frames of a depth image and of a picture are known and differ."""
-    frames = {header.frame_id.lstrip("/") for header in (depth, image)} - {""}  # a slash in front is ROS 1's
-    if len(frames) > 1:
+    if not same_frame(depth, image):
         raise ValueError(f"the depth image is in the frame {depth.frame_id}, the image in {image.frame_id}; register "
                          "it to the colour camera (the driver's align_depth, or depth_image_proc), or set "
                          "assume_registered if it is")

@@ -11,3 +11,8 @@ if TYPE_CHECKING:
 def seconds(header: Header) -> float:
     """The stamp in seconds."""
     return header.stamp.sec + header.stamp.nanosec * 1e-9
+
+
+def same_frame(one: Header, other: Header) -> bool:
+    """Whether two headers name one frame, or at least one of them names none; a slash in front is ROS 1's."""
+    return len({header.frame_id.lstrip("/") for header in (one, other)} - {""}) < 2

@@ -76,6 +76,8 @@ def _health(camera: Camera) -> tuple[bytes, str]:
         return DiagnosticStatus.WARN, silence
     if trouble:
         return (DiagnosticStatus.ERROR if lasting else DiagnosticStatus.WARN), trouble
+    if camera.input is not None and camera.input.trouble:
+        return DiagnosticStatus.WARN, camera.input.trouble
     return DiagnosticStatus.OK, "images arrive"
 
 

@@ -23,8 +23,9 @@ def values(status: DiagnosticStatus) -> dict[str, str]:
     return {value.key: value.value for value in status.values}
 
 
-def camera(name: str, *, silence: str = "", clock=lambda: 0.0) -> SimpleNamespace:
-    return SimpleNamespace(name=name, tally=Tally(clock=clock), input=SimpleNamespace(silence=silence, without_depth=3))
+def camera(name: str, *, silence: str = "", trouble: str = "", clock=lambda: 0.0) -> SimpleNamespace:
+    return SimpleNamespace(name=name, tally=Tally(clock=clock),
+                           input=SimpleNamespace(silence=silence, trouble=trouble, without_depth=3))
 
 
 @pytest.fixture
@@ -56,6 +57,8 @@ def test_a_status_per_camera(report):
     assert values(good) == {"frames taken": "9", "frames published": "8", "frames failed": "0", "frames overtaken": "2",
                             "frames without depth": "3",
                             "frames per second": "5.0", "age of results [ms]": "200.0", "network [ms]": "100.0"}
+    blind, = report(camera("blind", trouble="objects have no pose"))
+    assert (blind.level, blind.message) == (DiagnosticStatus.WARN, "objects have no pose")
     assert (silent.level, silent.message) == (DiagnosticStatus.WARN, "nothing publishes images there")
     assert values(silent)["network [ms]"] == "-"
 

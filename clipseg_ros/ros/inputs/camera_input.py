@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
 
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
 
 from clipseg_ros.messages.calibration import Calibration
 from clipseg_ros.ros.inputs.depth import DepthInput
 from clipseg_ros.ros.inputs.frame import Frame, Space
 from clipseg_ros.ros.inputs.gravity import Gravity
+from clipseg_ros.ros.inputs.mixture import Mixture
 from clipseg_ros.ros.inputs.subscription import AdaptiveSubscription
 from clipseg_ros.ros.reports import Reports
 from clipseg_ros.ros.settings import Settings
 
 SILENCE = 5.0
 """Seconds without an image after which the node says why there is none."""
+KEPT = 32
+"""Calibrations that are kept for the images that wait for the network."""
 
 
 class CameraInput:
@@ -47,7 +52,9 @@ class CameraInput:
         self._prefix = prefix
         self._reports = reports
         self._on_frame = on_frame
-        self._info: CameraInfo | None = None
+        self._known: deque[CameraInfo] = deque(maxlen=KEPT)
+        self._mixture = Mixture()
+        self._no_pose = ""
         self._calibration = Calibration(lambda sentence: reports.warn(f"{self.topic}: {sentence}"))
         self._heard = time.monotonic()
         self._published = False
@@ -58,7 +65,8 @@ class CameraInput:
             self._images = AdaptiveSubscription(node, CompressedImage if compressed else Image, image, self._on_image,
                                                 reports=reports, type_hint="image_transport")
             made.callback(self._images.destroy)
-            self._infos = AdaptiveSubscription(node, CameraInfo, f"{prefix}camera_info", self._on_info, reports=reports)
+            self._infos = AdaptiveSubscription(node, CameraInfo, f"{prefix}camera_info", self._on_info, reports=reports,
+                                               depth=KEPT)
             made.callback(self._infos.destroy)
             self._depths = DepthInput(node, prefix=prefix, compressed=settings.depth_transport == "compressed",
                                       reports=reports)
@@ -88,6 +96,12 @@ class CameraInput:
             return f"no image has arrived for {self.age:.0f} s, although something publishes there"
         return "nothing publishes images there; remap `image` to the camera's topic"
 
+    @property
+    def trouble(self) -> str:
+        """What is wrong with what arrives: images of several cameras, or why objects have no pose; empty for nothing.
+        """
+        return self._mixture.sentence or self._no_pose
+
     def check(self) -> None:
         """Follow the publishers' quality of service and say why no image arrives. Call it now and again."""
         self._published = bool(self._images.check())
@@ -99,6 +113,8 @@ class CameraInput:
             return
         if silent:
             self._node.get_logger().info(f"{self.topic}: images arrive again")
+        if self._mixture.sentence:
+            self._reports.warn(f"{self.topic}: {self._mixture.sentence}")
         for name, topic in (("camera_info", self._infos.topic), ("depth", self._depths.topic)):
             if not space[topic] and (any(space.values()) or self._is_remapped(name)):
                 self._reports.warn(f"{topic}: nothing publishes there, so objects have no pose; remap `{name}` to the "
@@ -110,22 +126,29 @@ class CameraInput:
 
     def space(self, frame: Frame, settings: Settings) -> Space:
         """What is known of the camera and of the depth at the time of the frame; what is faulty is reported."""
-        camera = None
+        camera, self._no_pose = None, ""
         self._needs_up = _needs_up(settings)  # the worker's thread makes no subscriptions; `check` does
         up = self._gravity.up(frame.header.frame_id) if self._needs_up else None
         try:
-            if self._info is None:
+            info = self._info_of(frame.header)
+            if info is None:
                 if self._depths:
                     raise ValueError("there is depth, but no camera_info has arrived")
                 return Space()
-            camera = self._calibration.camera(self._info, frame.size, rectified=settings.rectified)
+            camera = self._calibration.camera(info, frame.size, rectified=settings.rectified, image=frame.header)
             depth = self._depths.metres(frame.header, frame.size, settings) if self._depths else None
             self.without_depth += bool(self._depths) and depth is None
             return Space(camera, depth, up)
         except ValueError as error:
             self.without_depth += bool(self._depths)
-            self._reports.warn(f"{self.topic}: objects have no pose: {error}")
+            self._no_pose = f"objects have no pose: {error}"
+            self._reports.warn(f"{self.topic}: {self._no_pose}")
             return Space(camera)
+
+    def _info_of(self, header: Header) -> CameraInfo | None:
+        """The calibration that came with the image of this header, or else the newest one; None where there is none."""
+        arrived = self._known.copy()  # others arrive meanwhile
+        return next((info for info in reversed(arrived) if info.header == header), arrived[-1] if arrived else None)
 
     def _is_remapped(self, name: str) -> bool:
         """Whether somebody has named another topic for it, and so counts on it."""
@@ -137,11 +160,12 @@ class CameraInput:
         if not (message.header.stamp.sec or message.header.stamp.nanosec):
             self._reports.warn(f"{self.topic}: the images have the stamp 0, so the newest depth is taken for each, and "
                                "results cannot be told apart; the camera's driver must stamp them")
+        self._mixture.see(message)
         self.newest = _CameraFrame(message, self)
         self._on_frame(self.newest)
 
     def _on_info(self, message: CameraInfo) -> None:
-        self._info = message
+        self._known.append(message)
 
 
 def _needs_up(settings: Settings) -> bool:

@@ -17,6 +17,8 @@ from clipseg_ros.ros.inputs.subscription import AdaptiveSubscription
 from clipseg_ros.ros.reports import Reports
 from clipseg_ros.ros.settings import Settings
 
+AT_ONCE = 4
+"""Depth images that may arrive before the node gets round to any of them, and none is lost."""
 UNMATCHED = 2.0
 """Seconds without any depth image near enough in time after which the node says so."""
 
@@ -39,7 +41,7 @@ class DepthInput:
         if compressed:
             topic = f"{node.resolve_topic_name(topic)}/compressedDepth"
         self._subscription = AdaptiveSubscription(node, CompressedImage if compressed else Image, topic, self.add,
-                                                  reports=reports, type_hint="depth_transport")
+                                                  reports=reports, type_hint="depth_transport", depth=AT_ONCE)
 
     def __bool__(self) -> bool:
         """Whether any depth image has arrived."""

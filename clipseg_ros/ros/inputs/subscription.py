@@ -38,19 +38,21 @@ class AdaptiveSubscription:
     node, message_type, topic, callback : as for `Node.create_subscription`
     reports : where a mismatch is reported
     type_hint : the parameter that decides which type is listened to, for people; empty if none does
+    depth : messages that may wait for the callback; of more the newest
     """
 
     def __init__(self, node: Node, message_type: type, topic: str, callback: Callable[[Any], None], *,
-                 reports: Reports, type_hint: str = "") -> None:
+                 reports: Reports, type_hint: str = "", depth: int = 1) -> None:
         self._node = node
         self._type = message_type
         self._topic = topic
         self._callback = callback
         self._reports = reports
         self._type_hint = type_hint
+        self._depth = depth
         self._offered = _common(self._publishers())
         self._follows = (True, True)
-        self._qos = QoSProfile(depth=1)
+        self._qos = QoSProfile(depth=depth)
         self._subscription = self._subscribe()
 
     @property
@@ -83,7 +85,7 @@ class AdaptiveSubscription:
         self._node.destroy_subscription(self._subscription)
 
     def _subscribe(self):
-        self._qos = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=1, reliability=FOLLOW,
+        self._qos = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=self._depth, reliability=FOLLOW,
                                durability=FOLLOW_DURABILITY)
         return self._node.create_subscription(
             self._type, self._topic, self._callback, self._qos,

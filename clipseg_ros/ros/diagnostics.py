@@ -11,6 +11,7 @@ from rclpy.node import Node
 
 from clipseg_ros.memory import Memory
 from clipseg_ros.ros.camera import Camera
+from clipseg_ros.ros.namesakes import Namesakes
 from clipseg_ros.ros.worker import Counts
 
 TOPIC = "/diagnostics"
@@ -24,6 +25,7 @@ class Diagnostics:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._publisher = node.create_publisher(DiagnosticArray, TOPIC, 1)
+        self._namesakes = Namesakes(node)
         self._published: dict[str, int] = {}
 
     def publish(self, state: str, *, broken: bool = False, warn: bool = False, cameras: Iterable[Camera] = (),
@@ -43,7 +45,10 @@ class Diagnostics:
         values = {"GPU memory [MiB]": str(gpu_memory // 2**20)} if gpu_memory else {}
         if memory is not None:
             values |= {"keyframes": str(len(memory)), "keyframes [MB]": f"{memory.nbytes / 1e6:.1f}"}
-        message = DiagnosticArray(status=[self._status("node", level, state, hardware, values)])
+        told, namesake = (level, state), self._namesakes.check()
+        if namesake:
+            told = max(level, DiagnosticStatus.WARN), f"{state}; {namesake}"
+        message = DiagnosticArray(status=[self._status("node", *told, hardware, values)])
         message.header.stamp = self._node.get_clock().now().to_msg()
         for camera in cameras:
             values = self._figures(camera, (counts or {}).get(camera.name, Counts()))

@@ -34,8 +34,8 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "test" / "helpers"))
 from attack import MEMORY, Attack  # noqa: E402
+from footprint import Footprint  # noqa: E402
 from ros_peers import Peer, TestedNode  # noqa: E402
-from upkeep import resident  # noqa: E402
 
 BLOCKED = 0.5
 """Seconds."""
@@ -113,10 +113,10 @@ def attack(options: argparse.Namespace, *, compressed: bool) -> dict[str, list[s
             one.busy = lambda on: setattr(pulse, "paused", on)
             pulse.doing = lambda: one.doing
             sizes = _steps(one, options.messages // 2, process)
-            before, start = resident(process.pid), time.monotonic()
+            before, start = Footprint.of(process.pid).memory, time.monotonic()
             for number in tqdm(range(options.cycles // 2), desc=f"{transport}: lifecycle"):
                 one.cycle(number)
-            after, spent = resident(process.pid), time.monotonic() - start
+            after, spent = Footprint.of(process.pid).memory, time.monotonic() - start
         faults = one.faults()
         _print(one, pulse, sizes, f"{options.cycles // 2} times through the lifecycle in {spent:.0f} s, memory "
                                   f"{before:.0f} to {after:.0f} MB")
@@ -137,7 +137,7 @@ def _steps(one: Attack, messages: int, process: TestedNode) -> list[float]:
     with tqdm(total=messages, desc="hostile messages") as bar:
         while (done := sum(one.sent.values())) < messages and not process.ended:
             one.step(len(sizes))
-            sizes.append(resident(process.pid))
+            sizes.append(Footprint.of(process.pid).memory)
             bar.update(sum(one.sent.values()) - done)
     return sizes
 

@@ -37,8 +37,8 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "test" / "helpers"))
 from beat import Beat  # noqa: E402
+from footprint import Footprint  # noqa: E402
 from ros_peers import Peer, TestedNode  # noqa: E402
-from upkeep import descriptors, resident, threads  # noqa: E402
 
 from clipseg_ros.action import Find  # noqa: E402
 from clipseg_ros.demo.scene_camera import camera_info, millimetres  # noqa: E402
@@ -66,18 +66,14 @@ class Kept:
     """What was seen of the node: one entry a second, and one a mask."""
 
     frames: list[int] = field(default_factory=list)
-    memory: list[float] = field(default_factory=list)
-    descriptors: list[int] = field(default_factory=list)
-    threads: list[int] = field(default_factory=list)
+    held: list[Footprint] = field(default_factory=list)
     masks: list[tuple[int, float]] = field(default_factory=list)
     """Frames sent when it came, and its age in seconds."""
 
     def look(self, pid: int, frames: int) -> None:
         """One entry more."""
         self.frames.append(frames)
-        self.memory.append(resident(pid))
-        self.descriptors.append(descriptors(pid))
-        self.threads.append(threads(pid))
+        self.held.append(Footprint.of(pid))
 
 
 class Film:
@@ -244,8 +240,8 @@ def judge(kept: Kept, log: str) -> dict[str, bool]:
     frames = np.array(kept.frames)
     settled = frames > SETTLED
     ages = np.array([age for at, age in kept.masks if at > SETTLED])
-    rows = {"memory [MB]": np.array(kept.memory)[settled], "file descriptors": np.array(kept.descriptors)[settled],
-            "threads": np.array(kept.threads)[settled], "age of results [ms]": 1000 * ages}
+    memory, descriptors, threads = np.array(kept.held)[settled].T
+    rows = {"memory [MB]": memory, "file descriptors": descriptors, "threads": threads, "age of results [ms]": 1000 * ages}
     tenths = {name: [float(np.median(part)) for part in np.array_split(values, 10)] for name, values in rows.items()}
     for name, values in tenths.items():
         print(f"{name:<20}" + "".join(f"{value:9.1f}" for value in values))

@@ -20,7 +20,7 @@ class Novelty:
     step, turn : metres and degrees that the camera has moved and turned, together: each counts as its share
     change : share by which the features differ, from one place as good as the same: what a cup that comes or goes makes
         of the part of the picture where it stands
-    max_age : seconds after which a view that was kept is kept anew
+    max_age : seconds after which a view that was kept is kept anew; also where the clock has gone back by as many
     """
 
     step: float = 0.25
@@ -77,7 +77,7 @@ class Keeping:
 
         Its features are asked for where the view is that of the known one, and only once in `LOOK_AGAIN` seconds.
         """
-        if known is None or distance >= 1 or stamp - known.stamp > self._novelty.max_age:
+        if known is None or distance >= 1 or abs(stamp - known.stamp) > self._novelty.max_age:
             return True
         if distance >= SAME_VIEW or 0 <= stamp - self._looked.get(known.camera, -np.inf) < LOOK_AGAIN:
             return False

@@ -42,6 +42,7 @@ def test_a_known_view_is_outdated_by_age_and_by_a_small_change_from_the_same_pla
 
     assert is_new("front", 0.2, 60.5, lambda: same)
     assert not is_new("front", 0.0, 59.0, lambda: same)
+    assert is_new("front", 0.0, -60.5, lambda: same), "a clock that went back, which made what is kept seem to be later"
     assert is_new("front", 0.02, 1.0, lambda: one_token)
     assert not is_new("front", 0.02, 1.5, pytest.fail), "it was looked at a moment ago"
     assert is_new("front", 0.02, 2.5, lambda: one_token)

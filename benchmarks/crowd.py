@@ -66,8 +66,8 @@ def main() -> int:
     print(f"{crowd.filmed} pictures, each with its result; {crowd.again} had to be sent again")
     print("memory by fifths, MB: " + ", ".join(f"{one:.0f}" for one in fifths))
     print(f"descriptors {before.descriptors} to {after.descriptors}, threads {before.threads} to {after.threads}")
-    missed = {"the node ended": bool(status), "wrong results": bool(crowd.faults), "memory": fifths[4] > GROWTH * fifths[1],
-              "descriptors": after.descriptors > before.descriptors, "threads": after.threads > before.threads}
+    missed = {"the node ended": bool(status), "wrong results": bool(crowd.faults),
+              "memory": fifths[4] > GROWTH * fifths[1], "descriptors": after.descriptors > before.descriptors, "threads": after.threads > before.threads}
     print("bars met" if not any(missed.values()) else f"bars MISSED: {[name for name, one in missed.items() if one]}")
     return int(any(missed.values()))
 

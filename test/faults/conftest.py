@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of faults have in common: a node with two cameras, and how long it took to recover, told at the end."""
+"""What the tests of faults have in common: a node with two cameras, and how long it took to recover."""
 from __future__ import annotations
 
 import contextlib

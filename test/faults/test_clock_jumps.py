@@ -29,7 +29,7 @@ JUMPS = {"a recording that starts again": (5000, 5000),
 
 @pytest.fixture(scope="module")
 def timed(peer, start_shared_node):
-    """A node that goes by a simulated clock and remembers; yields its process, a film, and what plays a moment of it."""
+    """A node that goes by a simulated clock and remembers; yields its process, a film, and what plays a moment."""
     process = start_shared_node(namespace="/time", parameters={
         "use_sim_time": "true", "prompts": f"['{EVERYTHING}']", "memory_size": 2.0, "memory_frame": "map"})
     peer.wait_until_active(process, NAME)

@@ -25,7 +25,8 @@ def test_each_result_is_of_its_own_image_and_the_log_says_what_is_wrong(peer, fa
 
         peer.repeat(lambda: [film.send(LEFT), film.send(RIGHT, camera=1)],
                     lambda: {one.header.frame_id for one in film.results} == {LEFT.frame, RIGHT.frame}
-                    and "arrive in turns" in state() and "arrive in turns" in faulty.log[said:], "a warning", period=0.15)
+                    and "arrive in turns" in state() and "arrive in turns" in faulty.log[said:],
+                    "a warning", period=0.15)
         assert not film.faults
         warning, = [line for line in faulty.log[said:].splitlines() if "arrive in turns" in line]
         assert "(left_optical: 64x48 rgb8 and right_optical: 32x24 mono8)" in warning

@@ -54,7 +54,7 @@ class Shot:
         return OFF_AXIS / self.focal * self.metres, 0.0, self.metres
 
     def fault(self, found: SegmentedObjectArray) -> str:
-        """What is wrong with a result, of a place above all; empty for nothing. A place that is missing is not wrong."""
+        """What is wrong with a result, its place above all, unless it has none; empty for nothing."""
         if found.header.frame_id != self.frame:
             return f"the frame {found.header.frame_id} instead of {self.frame}"
         if len(found.objects) != 1:

@@ -2,6 +2,7 @@
 """What arrives from one camera: its newest frame, and the depth and calibration that belong to it."""
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -54,7 +55,7 @@ class CameraInput:
         self._on_frame = on_frame
         self._known: deque[CameraInfo] = deque(maxlen=KEPT)
         self._mixture = Mixture()
-        self._no_pose = ""
+        self._no_pose, self._no_pose_at = "", -math.inf
         self._calibration = Calibration(lambda sentence: reports.warn(f"{self.topic}: {sentence}"))
         self._heard = time.monotonic()
         self._published = False
@@ -98,9 +99,8 @@ class CameraInput:
 
     @property
     def trouble(self) -> str:
-        """What is wrong with what arrives: images of several cameras, or why objects have no pose; empty for nothing.
-        """
-        return self._mixture.sentence or self._no_pose
+        """What is wrong: images of several cameras, or why objects had no pose a moment ago; empty for nothing."""
+        return self._mixture.sentence or (self._no_pose if time.monotonic() - self._no_pose_at < SILENCE else "")
 
     def check(self) -> None:
         """Follow the publishers' quality of service and say why no image arrives. Call it now and again."""
@@ -126,24 +126,22 @@ class CameraInput:
 
     def space(self, frame: Frame, settings: Settings) -> Space:
         """What is known of the camera and of the depth at the time of the frame; what is faulty is reported."""
-        camera, self._no_pose = None, ""
+        camera = depth = None
         self._needs_up = _needs_up(settings)  # the worker's thread makes no subscriptions; `check` does
         up = self._gravity.up(frame.header.frame_id) if self._needs_up else None
         try:
             info = self._info_of(frame.header)
-            if info is None:
-                if self._depths:
-                    raise ValueError("there is depth, but no camera_info has arrived")
-                return Space()
-            camera = self._calibration.camera(info, frame.size, rectified=settings.rectified, image=frame.header)
-            depth = self._depths.metres(frame.header, frame.size, settings) if self._depths else None
-            self.without_depth += bool(self._depths) and depth is None
-            return Space(camera, depth, up)
+            if info is not None:
+                camera = self._calibration.camera(info, frame.size, rectified=settings.rectified, image=frame.header)
+                depth = self._depths.metres(frame.header, frame.size, settings) if self._depths else None
+            elif self._depths:
+                raise ValueError("there is depth, but no camera_info has arrived")
+            self._no_pose = ""
         except ValueError as error:
-            self.without_depth += bool(self._depths)
-            self._no_pose = f"objects have no pose: {error}"
+            self._no_pose, self._no_pose_at = f"objects have no pose: {error}", time.monotonic()
             self._reports.warn(f"{self.topic}: {self._no_pose}")
-            return Space(camera)
+        self.without_depth += bool(self._depths) and depth is None
+        return Space(camera, depth, up)
 
     def _info_of(self, header: Header) -> CameraInfo | None:
         """The calibration that came with the image of this header, or else the newest one; None where there is none."""

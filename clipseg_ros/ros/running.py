@@ -16,6 +16,7 @@ from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
+from clipseg_ros.ros.middleware import half_made_ports
 from clipseg_ros.ros.reports import Reports, sentence_of
 
 LONGEST_WAIT = 1.0
@@ -39,6 +40,9 @@ def run(make: Callable[[], Node], *, program: str, args: list[str] | None = None
     # Before rclpy's own handlers, which call these after they have ended ROS.
     signal.signal(signal.SIGINT, _on_signal)
     signal.signal(signal.SIGTERM, _on_signal)
+    for port in half_made_ports():  # before rclpy, which would neither say nor hear anything while it waits
+        print(f"{program}: {port} was left half made by a process that was killed; where this one goes no further, remove "
+              "that file", file=sys.stderr, flush=True)
     try:
         with ros(args):
             node = make()

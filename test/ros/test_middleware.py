@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
+import time
 
 import pytest
 
-from clipseg_ros.ros.middleware import VARIABLES, prefer_large_images
+from clipseg_ros.ros.middleware import VARIABLES, half_made_ports, prefer_large_images
 
 
 @pytest.fixture
@@ -44,3 +45,17 @@ def test_the_users_own_profile_stays(prefix, monkeypatch, variable):
 def test_without_the_profile_nothing_changes(prefix):
     prefer_large_images()
     assert not any(variable in os.environ for variable in VARIABLES)
+
+
+@pytest.mark.parametrize("name, first, age, middleware, told", [
+    ("fastrtps_port7004", 0, 60, "", True), ("fastdds_port7004", 0, 60, "rmw_fastrtps_dynamic_cpp", True),
+    ("fastrtps_port7004", 2, 60, "", False), ("fastrtps_port7004", 0, 0, "", False),
+    ("fastrtps_port7004_el", 0, 60, "", False), ("fastrtps_0123456789abcdef", 0, 60, "", False),
+    ("fastrtps_port7004", 0, 60, "rmw_cyclonedds_cpp", False)])
+def test_shared_memory_that_a_killed_process_left_half_made_is_found(tmp_path, monkeypatch, name, first, age, middleware,
+                                                                     told):
+    monkeypatch.setenv("RMW_IMPLEMENTATION", middleware)
+    port = tmp_path / name
+    port.write_bytes(bytes([first]) + bytes(99))
+    os.utime(port, (time.time() - age,) * 2)
+    assert half_made_ports(tmp_path) == [port] * told

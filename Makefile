@@ -8,12 +8,13 @@ IN_ENVIRONMENT = @test -n "$(PYTHON)" || { echo "clipseg_ros: a Python 3.10 to 3
 export WEIGHTS
 
 .DEFAULT_GOAL := help
-.PHONY: help demo play test build demo-model clean distclean
+.PHONY: help demo play test oldest build demo-model clean distclean
 
 help:
 	@echo "make demo [WEIGHTS=published|PATH]  start the node, play recorded scenes to it, prompt it; writes demo.png"
 	@echo "make play [WEIGHTS=...] [ARGS=...]  the simulated camera, the node and a page in the browser on which to try prompts"
 	@echo "make test [ARGS=...]                every test; ARGS goes to pytest, e.g. ARGS='-k regions -x'"
+	@echo "make oldest [ARGS=...]              the tests that need no ROS, with the oldest versions that setup.cfg allows"
 	@echo "make build                          only the environment and the package in it"
 	@echo "make demo-model                     render the simulated home and train the demo weights anew (hours on a CPU)"
 	@echo "make clean                          remove what builds, tests and the demo wrote"
@@ -31,6 +32,9 @@ play:
 
 test:
 	$(IN_ENVIRONMENT) python -m pytest $(ARGS)
+
+oldest:
+	$(IN_ENVIRONMENT) python scripts/oldest.py $(ARGS)
 
 build:
 	$(IN_ENVIRONMENT)

@@ -16,15 +16,16 @@ from clipseg_ros.demo.domains import claim_domain
 ROOT = Path(__file__).resolve().parent.parent
 pytest_plugins = ("ros_peers",)
 _kept = contextlib.ExitStack()
+_scratch = _kept.enter_context(tempfile.TemporaryDirectory(prefix="clipseg_ros_test_"))
+# At once: the next conftest.py may import what reads these only then, as the client of the hub does.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ["HF_HOME"] = f"{_scratch}/huggingface"
+os.environ["XDG_CACHE_HOME"] = f"{_scratch}/cache"
+os.environ["ROS_HOME"] = os.environ["ROS_LOG_DIR"] = f"{_scratch}/ros"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Set before any test module is imported, and inherited by the processes that tests start."""
-    scratch = _kept.enter_context(tempfile.TemporaryDirectory(prefix="clipseg_ros_test_"))
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    os.environ["HF_HOME"] = f"{scratch}/huggingface"
-    os.environ["XDG_CACHE_HOME"] = f"{scratch}/cache"
-    os.environ["ROS_HOME"] = os.environ["ROS_LOG_DIR"] = f"{scratch}/ros"
     domain, held = claim_domain()
     _kept.callback(held.close)
     os.environ["ROS_DOMAIN_ID"] = str(domain)

@@ -9,6 +9,9 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 import clipseg_ros
 
@@ -84,6 +87,24 @@ def test_every_folder_with_code_is_a_package():
 @pytest.mark.parametrize("path", sorted((ROOT / "requirements").iterdir()), ids=lambda path: path.name)
 def test_requirements_name_no_host(path):
     assert not re.search(r"://|find-links|index-url", path.read_text())
+
+
+OTHER_NAMES = {"pytorch": "torch", "opencv": "opencv-python"}
+"""What conda-forge calls otherwise than PyPI."""
+
+
+@pytest.mark.parametrize(("file", "pattern", "repeated"), [
+    ("pixi.toml", r'^([\w-]+) = "([<>=][^"]+)"$', 21), ("docker/Dockerfile", r'"([\w-]+) ([<>=][^"]+)"', 5)])
+def test_bounds_are_those_of_setup_cfg_wherever_they_are_repeated(file, pattern, repeated):
+    options = setup_cfg()
+    texts = [options["options"]["install_requires"], *options["options.extras_require"].values()]
+    needs = [Requirement(line) for line in "\n".join(reversed(texts)).splitlines() if line and line[0] != "#"]
+    # The core comes last: an extra may ask for more.
+    bounds = {canonicalize_name(need.name): need.specifier for need in needs}
+    written = re.findall(pattern, (ROOT / file).read_text(), re.MULTILINE)
+    assert len(written) == repeated
+    for name, bound in written:
+        assert SpecifierSet(bound) == bounds[canonicalize_name(OTHER_NAMES.get(name, name))], name
 
 
 @pytest.mark.parametrize("distribution", ["jazzy", "kilted"])

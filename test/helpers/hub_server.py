@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from huggingface_hub import constants
+from huggingface_hub import constants, file_download
 
 
 class Hub(ThreadingHTTPServer):
@@ -38,9 +38,9 @@ class Hub(ThreadingHTTPServer):
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(constants, "ENDPOINT", self.address)
-        monkeypatch.setattr(
-            constants, "HUGGINGFACE_CO_URL_TEMPLATE", self.address + "/{repo_id}/resolve/{revision}/{filename}"
-        )
+        template = self.address + "/{repo_id}/resolve/{revision}/{filename}"
+        for module in (constants, file_download):  # older versions look into the second
+            monkeypatch.setattr(module, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
 
     def __exit__(self, *_) -> None:
         self.shutdown()

@@ -126,8 +126,8 @@ def _plain_names(stored: Iterable[str], path: Path) -> dict[str, str]:
 def _open_safetensors(path: Path):
     try:
         return safe_open(path, framework="pt")
-    except SafetensorError as error:
-        if "UTF-8" in str(error):
+    except (SafetensorError, UnicodeEncodeError) as error:
+        if "utf-8" in str(error).lower():
             raise CheckpointError(f"{path} has a name that is not UTF-8, which safetensors needs; rename it") from error
         cut = _first_cut_tensor(path)
         if cut is not None:

@@ -85,7 +85,7 @@ def make_processor(config: CLIPSegConfig) -> Any:
     """transformers' processor of images and texts, for images as `config` wants them and CLIP's own tokens."""
     transformers = require()
     images = transformers.ViTImageProcessor(**_image_settings(config))
-    return transformers.CLIPSegProcessor(images, _make_tokenizer(transformers))
+    return transformers.CLIPSegProcessor(images, make_tokenizer(transformers))
 
 
 def process(processor: Any, image: np.ndarray, prompts: Sequence[str]) -> Any:
@@ -106,7 +106,7 @@ def _image_settings(config: CLIPSegConfig) -> dict[str, Any]:
             "image_mean": list(config.image_mean), "image_std": list(config.image_std)}
 
 
-def _make_tokenizer(transformers: ModuleType) -> Any:
+def make_tokenizer(transformers: ModuleType) -> Any:
     """transformers' CLIP tokenizer, of the vocabulary that open_clip brings; every version reads these two files."""
     bpe = SimpleTokenizer()
     vocabulary = {_TOKEN_NAMES.get(piece, piece): index for piece, index in bpe.encoder.items()}

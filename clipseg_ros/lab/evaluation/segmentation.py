@@ -126,7 +126,7 @@ def histograms(probability: np.ndarray, mask: np.ndarray) -> np.ndarray:
     probability = np.clip(probability, 0, 1, dtype=np.float32)
     # float32 times BINS is exact in float64, so rounding down never moves a probability across k / BINS; left are the
     # edges that float32 rounds down, which reach themselves
-    column = np.floor(probability * np.float64(BINS)).astype(np.int64)
+    column = np.floor(probability.astype(np.float64) * BINS).astype(np.int64)
     column += (_EDGES[np.minimum(column + 1, BINS)] == probability) & (column < BINS)
     flat = (column + (BINS + 1) * mask.astype(bool)).ravel()
     return np.bincount(flat, minlength=2 * (BINS + 1)).reshape(2, BINS + 1)

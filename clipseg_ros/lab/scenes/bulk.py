@@ -10,7 +10,7 @@ Format of a directory:
                       "pixels": at 470 x 352, "visible": 0..1, "nameable": bool, "held_out": bool,
                       "pose": [x, y, yaw]}, ...]}
     images/000123.jpg   RGB, 352 x 352 squashed from a 4:3 camera of 470 x 352,
-                        JPEG of quality 95 without chroma subsampling
+                        JPEG of quality 95, without chroma subsampling from OpenCV 4.7 on
     ids/000123.png      8-bit, 352 x 352: the object's id at every pixel, 0 where there is none
 
 Objects with "nameable": false are in the ids, but too small or too hidden to be asked for; they are no
@@ -29,6 +29,9 @@ from clipseg_ros.lab.scenes.scene import Scene
 
 WIDTH, HEIGHT, SIDE = 470, 352, 352
 SCENES_PER_STOCK = 200
+_JPEG = [cv2.IMWRITE_JPEG_QUALITY, 95]
+if hasattr(cv2, "IMWRITE_JPEG_SAMPLING_FACTOR"):  # OpenCV 4.6 cannot choose
+    _JPEG += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 
 
 def check_seed(seed: int) -> None:
@@ -98,12 +101,7 @@ def _write(directory: Path, name: str, scene: Scene) -> None:
     cv2.imwrite(
         str(directory / "images" / f"{name}.jpg"),
         cv2.cvtColor(picture, cv2.COLOR_RGB2BGR),
-        [
-            cv2.IMWRITE_JPEG_QUALITY,
-            95,
-            cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-        ],
+        _JPEG,
     )
     cv2.imwrite(str(directory / "ids" / f"{name}.png"), ids)
 

@@ -105,7 +105,7 @@ def pack_scenes(directory: str | Path, *, side: int | None = None) -> Path:
     root = Path(directory)
     records = _records(root / "scenes.jsonl")
     target = root / PACKED
-    first = _read(root / records[0]["image"], cv2.IMREAD_COLOR_RGB)
+    first = _read(root / records[0]["image"], cv2.IMREAD_COLOR)
     height, width = (side, side) if side else first.shape[:2]
     shape = (len(records), height, width)
     if (target / "objects.json").is_file() and _shape(target / "ids.npy") == shape:
@@ -115,7 +115,7 @@ def pack_scenes(directory: str | Path, *, side: int | None = None) -> Path:
     images = np.lib.format.open_memmap(target / "images.npy", mode="w+", dtype=np.uint8, shape=(*shape, 3))
     ids = np.lib.format.open_memmap(target / "ids.npy", mode="w+", dtype=np.uint8, shape=shape)
     for number, record in enumerate(records):
-        image = _read(root / record["image"], cv2.IMREAD_COLOR_RGB)
+        image = cv2.cvtColor(_read(root / record["image"], cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
         labels = _read(root / record["ids"], cv2.IMREAD_UNCHANGED)
         if image.shape[:2] != (height, width):
             image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)

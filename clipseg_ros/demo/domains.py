@@ -6,6 +6,7 @@ from __future__ import annotations
 import fcntl
 import os
 import random
+import re
 import socket
 import tempfile
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TextIO
 
 # Above, a domain's ports run into those that Linux gives to clients.
 DOMAINS = range(1, 102)
+SHARED_MEMORY = Path("/dev/shm")
 
 
 def is_quiet(domain: int) -> bool:
@@ -25,14 +27,23 @@ def is_quiet(domain: int) -> bool:
     return True
 
 
+def has_leftovers(domain: int) -> bool:
+    """Whether there are ports of Fast DDS in shared memory. Those of killed processes keep new ones from being heard."""
+    ports = range(7400 + 250 * domain, 7400 + 250 * (domain + 1))
+    left = (re.match(r"fast(?:dds|rtps)_port(\d+)", path.name) for path in SHARED_MEMORY.glob("fast*_port*"))
+    return any(found and int(found[1]) in ports for found in left)
+
+
 def claim_domain() -> tuple[int, TextIO]:
     """A quiet domain, and the file whose lock keeps it from other callers until it is closed.
+
+    One without leftovers is preferred.
 
     Raises OSError when every domain is taken.
     """
     folder = Path(tempfile.gettempdir()) / f"clipseg_ros_domains_{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    for domain in random.sample(DOMAINS, len(DOMAINS)):
+    for domain in sorted(random.sample(DOMAINS, len(DOMAINS)), key=has_leftovers):
         held = (folder / str(domain)).open("w")
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,17 +10,28 @@ from contextlib import AbstractContextManager
 import pytest
 from ros_peers import Peer, TestedNode
 
+from clipseg_ros.ros.middleware import VARIABLES
+
 NAME = "/faults/clipseg"
+PROFILE = Path(__file__).resolve().parents[2] / "config" / "fastdds.xml"
 _RECOVERY = "recovered from "
 
 
 @pytest.fixture(scope="session")
 def faulty(peer: Peer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestedNode]:
-    """An active node that finds the wall which its cameras, front and rear, film."""
+    """An active node that finds the wall which its cameras, front and rear, film.
+
+    It has the Fast DDS profile that the launch file gives it. Without that, half a megabyte is all the room for what is
+    on its way to all subscribers, and one that is stopped may cost the others their images.
+    """
     from filming import EVERYTHING
 
     process = TestedNode(tmp_path_factory.mktemp("faulty") / "log", namespace="/faults", parameters={
-        "cameras": "[front, rear]", "prompts": f"['{EVERYTHING}']"}).start()
+        "cameras": "[front, rear]", "prompts": f"['{EVERYTHING}']"})
+    with pytest.MonkeyPatch.context() as patch:
+        for name in VARIABLES:
+            patch.setenv(name, str(PROFILE))
+        process.start()
     try:
         peer.wait_until_active(process, NAME)
         yield process

@@ -56,7 +56,8 @@ def numbers(peer, timed):
         for seconds in range(start, start + 6 * step, step) if step else [start] * 6:
             film.results.clear()
             found += peer.repeat(lambda at=seconds: play(at, shot),
-                                 lambda: [one for result in film.results for one in result.objects if one.has_pose],
+                                 lambda at=seconds: [one for result in film.results for one in result.objects
+                                                     if one.has_pose and result.header.stamp.sec == at],
                                  f"a place at {seconds} s", period=0.2)
             assert not film.faults
         return {one.track_id for one in found}

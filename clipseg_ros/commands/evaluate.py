@@ -34,6 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     answer.add_argument("--threshold", type=float, metavar="T", help="what reaches it is found (the weights' own)")
     answer.add_argument("--refine-alpha", action="store_true", help="matting measures of the objects' masks with the "
                         "picture's edges, not of the probability")
+    answer.add_argument("--errors", action="store_true", help="which errors cost how much, by size and category")
     answer.add_argument("--json", type=Path, metavar="OUT", help="write figures, curves and every case")
     answer.add_argument("--csv", type=Path, metavar="OUT", help="write a row of figures per type of prompt")
     answer.add_argument("--report", type=Path, metavar="DIR", help="write DIR/index.html, with pictures")
@@ -42,9 +43,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Evaluate as the arguments say, print a table, write what was asked for; return 0."""
     from clipseg_ros.clipseg.segmenter import Segmenter
+    from clipseg_ros.lab.evaluation.errors import error_tables
     from clipseg_ros.lab.evaluation.gallery import Gallery
     from clipseg_ros.lab.evaluation.page import write_page
-    from clipseg_ros.lab.evaluation.report import to_text, write_csv, write_json
+    from clipseg_ros.lab.evaluation.report import tables, to_text, write_csv, write_json
     from clipseg_ros.lab.evaluation.segmentation import index_of
 
     if args.threshold is not None:
@@ -56,7 +58,9 @@ def run(args: argparse.Namespace) -> int:
     evaluation = _evaluate(segmenter, pictures, threshold, gallery, args.refine_alpha)
     about = {"weights": segmenter.name, "data": data}
     print(f"{segmenter.name} on {data}; pictures: {evaluation.pictures}, threshold: {threshold:g}\n")
-    print(to_text(evaluation))
+    print(to_text(tables(evaluation)))
+    if args.errors:
+        print("\n" + to_text(error_tables(evaluation.cases)))
     if not segmenter.trained:
         print("\nThese weights are not trained: the figures mean nothing.", file=sys.stderr)
     if args.json:

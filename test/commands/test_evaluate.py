@@ -52,6 +52,13 @@ def test_a_folder_gives_a_table_and_the_files_that_were_asked_for(folder, tmp_pa
     assert "data:image/jpeg" in (out["page"] / "index.html").read_text()
 
 
+def test_errors_are_told_by_kind_size_and_category(folder, capsys):
+    clipseg_evaluate("--data", folder, "--weights", "untrained", "--device", "cpu", "--errors")
+    printed = capsys.readouterr().out
+    assert all(f"\n{heading} " in printed for heading in ("error", "size", "category"))
+    assert "from 10 %" in printed
+
+
 def test_the_limit_is_taken(folder, capsys):
     clipseg_evaluate("--data", folder, "--weights", "untrained", "--device", "cpu", "--limit", "1")
     assert "pictures: 1," in capsys.readouterr().out

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -54,10 +54,10 @@ def tables(evaluation: Evaluation) -> list[list[list[str]]]:
     return [_without_empty(table) for table in (segmentation, matting) if len(table) > 1]
 
 
-def to_text(evaluation: Evaluation) -> str:
-    """Return the tables as lines of aligned columns."""
+def to_text(given: Sequence[Sequence[Sequence[str]]]) -> str:
+    """Return tables as lines of aligned columns."""
     lines = []
-    for table in tables(evaluation):
+    for table in given:
         widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
         for row in table:
             cells = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]

@@ -39,7 +39,7 @@ def gpu(monkeypatch):
 
 @pytest.fixture(params=["error", "cpu"])
 def room(request):
-    room = Room("/short", on_oom=request.param)
+    room = Room(f"/short_{request.param}", on_oom=request.param)
     yield request.param, room
     room.close()
 

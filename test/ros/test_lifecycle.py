@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import gc
 import signal
 import weakref
 
@@ -18,7 +17,6 @@ from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
 from clipseg_ros.msg import Prompts  # noqa: E402
-from clipseg_ros.ros.inputs.camera_input import CameraInput  # noqa: E402
 from clipseg_ros.ros.node import ClipsegNode  # noqa: E402
 from clipseg_ros.srv import Segment  # noqa: E402
 
@@ -183,9 +181,9 @@ def test_a_deactivated_node_keeps_no_images(no_node_left):
         node = ClipsegNode(context=context, namespace="/kept", parameter_overrides=[
             Parameter("autostart", value=False), Parameter("weights", value="untrained")])
         node.trigger_configure(), node.trigger_activate()
-        inputs = [weakref.ref(one) for one in gc.get_objects() if isinstance(one, CameraInput)]
+        kept = weakref.ref(node._pipeline.cameras["camera"].input)
         node.trigger_deactivate()
-        assert [one() for one in inputs] == [None]
+        assert kept() is None
         node.destroy_node()
     finally:
         rclpy.try_shutdown(context=context)

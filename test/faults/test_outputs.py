@@ -64,7 +64,8 @@ def test_the_others_of_that_frame_and_of_the_next_come(room, broken, monkeypatch
 def test_what_many_outputs_are_made_of_costs_one_sentence(room, monkeypatch, capfd):
     room, heard = room
     states = []
-    room.peer.create_subscription(DiagnosticArray, "/diagnostics", lambda told: states.extend(told.status[1:]), 1)
+    room.peer.create_subscription(DiagnosticArray, "/diagnostics", lambda told: states.extend(
+        one for one in told.status if one.name == "outputs/clipseg: camera"), 10)
     with monkeypatch.context() as patched:
         patched.setattr("clipseg_ros.ros.seen.to_array", impossible)
         heard["mask"].clear()

@@ -173,9 +173,11 @@ def test_bad_prompts_are_said_and_typed_ones_are_remembered(browser):
     browser.wait("document.querySelector('#notice.bad')?.textContent.includes('less than 1')")
     browser.evaluate("document.querySelector('#text').value = ''")
     look_for(browser, "ball")
+    remembered = "[...document.querySelectorAll('#history option')].some((one) => one.value === 'ball')"
+    browser.wait(remembered)
     browser.call("Page.reload")
     browser.wait("document.querySelector('#prompts .name')?.textContent === 'ball'")
-    browser.wait("[...document.querySelectorAll('#history option')].some((one) => one.value === 'ball')")
+    browser.wait(remembered)
     browser.type("#text", "never mind")
     browser.press("Escape")
     assert browser.evaluate("document.querySelector('#text').value") == ""

@@ -143,12 +143,11 @@ class Life:
         self._away: str | None = None
         self._scenes = load_recorded()
 
-    def go_on(self, number: int) -> str:
-        """The event of this number; returns its name. One that is not answered ends the program."""
+    def go_on(self, number: int) -> None:
+        """The event of this number. One that is not answered ends the program."""
         turn, place = divmod(number, len(self._events))
         name = self._events[np.random.default_rng([turn, 7]).permutation(len(self._events))[place]]
         getattr(self, f"_{name}")()
-        return name
 
     def _prompts(self) -> None:
         chosen = self._rng.choice(PROMPTS, int(self._rng.integers(1, 5)), replace=False)

@@ -12,9 +12,10 @@ import tempfile
 from pathlib import Path
 from typing import TextIO
 
+from clipseg_ros.ros.middleware import SHARED_MEMORY, ports
+
 # Above, a domain's ports run into those that Linux gives to clients.
 DOMAINS = range(1, 102)
-SHARED_MEMORY = Path("/dev/shm")
 
 
 def is_quiet(domain: int) -> bool:
@@ -29,9 +30,9 @@ def is_quiet(domain: int) -> bool:
 
 def has_leftovers(domain: int) -> bool:
     """Whether there are ports of Fast DDS in shared memory. Those of killed processes keep new ones from being heard."""
-    ports = range(7400 + 250 * domain, 7400 + 250 * (domain + 1))
-    left = (re.match(r"fast(?:dds|rtps)_port(\d+)", path.name) for path in SHARED_MEMORY.glob("fast*_port*"))
-    return any(found and int(found[1]) in ports for found in left)
+    own = range(7400 + 250 * domain, 7400 + 250 * (domain + 1))
+    left = (re.match(r"fast(?:dds|rtps)_port(\d+)", path.name) for path in ports(SHARED_MEMORY))
+    return any(found and int(found[1]) in own for found in left)
 
 
 def claim_domain() -> tuple[int, TextIO]:

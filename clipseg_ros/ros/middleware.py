@@ -10,6 +10,8 @@ from pathlib import Path
 VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
 """Names a profile to Fast DDS: the first from version 3 on (Kilted), the second before (Humble, Jazzy)."""
 
+SHARED_MEMORY = Path("/dev/shm")
+
 _DEFAULT = "rmw_fastrtps_cpp"
 """Of every distribution that this package knows."""
 
@@ -29,11 +31,16 @@ def prefer_large_images() -> None:
         os.environ.update(dict.fromkeys(VARIABLES, str(found)))
 
 
-def half_made_ports(folder: Path = Path("/dev/shm")) -> list[Path]:
+def ports(folder: Path) -> list[Path]:
+    """Files of Fast DDS' ports in shared memory, those that only lock one included."""
+    return sorted(folder.glob("fast*_port*"))
+
+
+def half_made_ports(folder: Path = SHARED_MEMORY) -> list[Path]:
     """Ports of Fast DDS whose maker was killed before it had marked them as made; for them others wait for ever."""
     if not (os.environ.get("RMW_IMPLEMENTATION") or _DEFAULT).startswith("rmw_fastrtps"):
         return []
-    return [path for path in sorted(folder.glob("fast*_port*")) if not path.name.endswith("_el") and _is_half_made(path)]
+    return [path for path in ports(folder) if not path.name.endswith("_el") and _is_half_made(path)]
 
 
 def _is_half_made(port: Path) -> bool:

@@ -12,6 +12,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from clipseg_ros.clipseg.whole_files import replacing
 from clipseg_ros.lab.scenes.phrases import Phrase, sample_phrases
 from clipseg_ros.lab.scenes.scene import Scene, SceneObject
 from clipseg_ros.perception.camera import Pinhole
@@ -92,10 +93,9 @@ def save(file: Path, one: ObjectScene) -> None:
     scene = one.scene
     about = {"objects": [thing.to_dict() for thing in scene.objects], "seed": scene.seed,
              "questions": [asdict(phrase) for phrase in one.questions]}
-    part = file.with_suffix(".part.npz")
-    np.savez_compressed(part, rgb=scene.rgb, depth=scene.depth, ids=scene.ids, k=scene.k,
-                        camera_pose=scene.camera_pose, logits=one.logits, about=np.array(json.dumps(about)))
-    part.replace(file)
+    with replacing(file, lasting=False) as part:
+        np.savez_compressed(part, rgb=scene.rgb, depth=scene.depth, ids=scene.ids, k=scene.k,
+                            camera_pose=scene.camera_pose, logits=one.logits, about=np.array(json.dumps(about)))
 
 
 def load(file: Path) -> ObjectScene:

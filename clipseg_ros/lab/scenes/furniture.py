@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from clipseg_ros.clipseg.whole_files import replacing
 from clipseg_ros.lab.scenes.mesh import Mesh, Part
 
 DIRECTORY = Path("/usr/share/sweethome3d/furniture")
@@ -70,9 +71,9 @@ def load_model(name: str) -> Mesh:
     cached = _cache_directory() / f"{name.replace('/', '_')}.{_FORMAT}.npz"
     if not cached.is_file():
         cached.parent.mkdir(parents=True, exist_ok=True)
-        partial = cached.with_name(f"{cached.stem}.{os.getpid()}.part.npz")
-        np.savez(partial, **_pack(_convert(name)))
-        os.replace(partial, cached)
+        arrays = _pack(_convert(name))
+        with replacing(cached, lasting=False) as part:
+            np.savez(part, **arrays)
     with np.load(cached, allow_pickle=False) as arrays:
         return _unpack(arrays)
 

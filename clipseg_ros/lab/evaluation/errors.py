@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from clipseg_ros.lab.evaluation.intervals import as_text, interval_of_mean
 from clipseg_ros.lab.evaluation.run import Case
 
 SIZES = (0.01, 0.03, 0.1)
@@ -76,7 +77,11 @@ def _table(heading: str, groups: dict[str, list[Case]], order: Sequence[str]) ->
     """The rows of those groups in `order` that there are; shares are of all groups."""
     prompts = sum(map(len, groups.values()))
     missing = sum(map(_missing, groups.values())) or 1.0
-    return [[heading, "prompts", "mIoU", "lost"]] + [
-        [name, f"{len(group) / prompts:.3f}", f"{np.mean([case.iou for case in group]):.3f}",
+    return [[heading, "prompts", "mIoU", "95 %", "lost"]] + [
+        [name, f"{len(group) / prompts:.3f}", f"{np.mean([case.iou for case in group]):.3f}", _interval(group),
          f"{_missing(group) / missing:.3f}"]
         for name in order if (group := groups.get(name))]
+
+
+def _interval(group: Sequence[Case]) -> str:
+    return as_text(interval_of_mean([case.iou for case in group], [case.picture for case in group])) or "-"

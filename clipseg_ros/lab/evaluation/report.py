@@ -10,19 +10,23 @@ from dataclasses import asdict
 from pathlib import Path
 
 from clipseg_ros import __version__
+from clipseg_ros.lab.evaluation.intervals import as_text
 from clipseg_ros.lab.evaluation.run import Evaluation
 from clipseg_ros.lab.evaluation.segmentation import THRESHOLDS
 
 _COLUMNS = {
     "prompts": lambda f: str(f["prompts"]),
     "mIoU": lambda f: _text(f.get("miou")),
+    "95 %": lambda f: _interval(f, "miou"),
     "class mIoU": lambda f: _text(f.get("class_miou")),
     "IoU_FG": lambda f: _text(f.get("iou_fg")),
     "IoU_BIN": lambda f: _text(f.get("iou_bin")),
     "AP": lambda f: _text(f.get("ap")),
     "best mIoU (at)": lambda f: _best(f),
     "right (chance)": lambda f: _with(f.get("right_object"), f.get("right_object_chance")),
+    "right 95 %": lambda f: _interval(f, "right_object"),
     "empty": lambda f: _text(f.get("empty")),
+    "empty 95 %": lambda f: _interval(f, "empty"),
 }
 """Heading of a column -> how to take its text from the figures of one type."""
 _MATTING_COLUMNS = {
@@ -113,6 +117,10 @@ def _text(value: float | None, digits: int = 3) -> str:
 
 def _with(value: float | None, other: float | None) -> str:
     return "" if value is None or other is None else f"{value:.3f} ({other:.2f})"
+
+
+def _interval(figures: Mapping, name: str) -> str:
+    return as_text(figures.get("interval", {}).get(name))
 
 
 def _best(figures: Mapping) -> str:

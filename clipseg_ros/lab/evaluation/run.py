@@ -13,6 +13,7 @@ import numpy as np
 from clipseg_ros.clipseg.prompts import Prompt
 from clipseg_ros.clipseg.written import PromptText
 from clipseg_ros.lab.datasets.folder import TYPES
+from clipseg_ros.lab.evaluation.intervals import interval_of_mean
 from clipseg_ros.lab.evaluation.matting import MattingErrors, MattingMeasures, region_errors
 from clipseg_ros.lab.evaluation.pictures import Picture, Question
 from clipseg_ros.lab.evaluation.segmentation import (
@@ -149,8 +150,10 @@ class _Group:
         if name == "absent":
             shares = np.array([case.found_share for case in self._cases])
             empty = float((shares < EMPTY_SHARE).mean())
-            return {"prompts": len(shares), "empty": empty, "found_share": float(shares.mean())}
-        figures = {"prompts": len(self._cases), **self._measures.figures(threshold)}
+            return {"prompts": len(shares), "empty": empty, "found_share": float(shares.mean()),
+                    **self._intervals(empty=lambda case: case.found_share < EMPTY_SHARE)}
+        figures = {"prompts": len(self._cases), **self._measures.figures(threshold),
+                   **self._intervals(miou=lambda case: case.iou, right_object=lambda case: case.right)}
         rights = [case for case in self._cases if case.right is not None]
         if rights:
             figures["right_object"] = float(np.mean([case.right for case in rights]))
@@ -159,6 +162,16 @@ class _Group:
         if self._matting is not None:
             figures["matting"] = self._matting.figures()
         return figures
+
+    def _intervals(self, **values: Callable[[Case], float | None]) -> dict[str, dict]:
+        """"interval" of the mean of each value over the cases that have it; {} of a single picture."""
+        found = {}
+        for name, value in values.items():
+            known = [(value(case), case.picture) for case in self._cases if value(case) is not None]
+            interval = interval_of_mean(*zip(*known)) if known else None
+            if interval:
+                found[name] = interval
+        return {"interval": found} if found else {}
 
 
 def _rows(kind: str) -> tuple[str, ...]:

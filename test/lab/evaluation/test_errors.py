@@ -33,8 +33,8 @@ def test_what_is_lost_is_shared_out():
     cases = [*[case(0.1, 0.1, 0.1)] * 5, *[case(0.0, 0.0, 0.1)] * 3, *[case(0.01, 0.01, 0.02, category="phone")] * 5,
              case(0.0, 0.0, 0.5, type="colour"), case(0.0, 0.0, 0.2, category="seldom")]
     errors, sizes, categories = error_tables(cases)
-    assert errors == [["error", "prompts", "mIoU", "lost"], ["good", "0.357", "1.000", "0.000"],
-                      ["edges", "0.357", "0.500", "0.385"], ["nothing", "0.286", "0.000", "0.615"]]
+    assert errors == [["error", "prompts", "mIoU", "95 %", "lost"], ["good", "0.357", "1.000", "-", "0.000"],
+                      ["edges", "0.357", "0.500", "-", "0.385"], ["nothing", "0.286", "0.000", "-", "0.615"]]
     assert [row[0] for row in sizes[1:]] == ["1 % to 3 %", "from 10 %"]
     assert [row[0] for row in categories[1:]] == ["cup", "phone"]
     assert error_tables(cases, types=("place",)) == []

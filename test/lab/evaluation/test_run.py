@@ -64,6 +64,15 @@ def test_figures_of_a_picture_worked_by_hand():
     assert "matting" not in noun
 
 
+def test_figures_of_several_pictures_have_intervals():
+    pictures = [picture(Question("cup", "noun", CUP), Question("dog", "absent", NOTHING), name="a.png"),
+                picture(Question("plate", "noun", PLATE), Question("cup", "absent", NOTHING), name="b.png")]
+    result = evaluate(Fake(cup=CUP, plate=CUP, dog=NOTHING), pictures)
+    whole = {"low": 0.0, "high": 1.0}
+    assert result.figures["noun"]["interval"] == {"miou": whole, "right_object": whole}
+    assert result.figures["absent"]["interval"] == {"empty": whole}
+
+
 def test_a_phrase_may_have_negatives():
     asked = [Question(phrase, "noun", CUP) for phrase in ("cup !fork", "hey! cup", "cup !")]
     assert [prompt_of(one) for one in asked] == [Prompt("cup", unlike="fork"), "hey! cup", "cup !"]

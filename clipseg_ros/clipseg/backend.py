@@ -26,7 +26,7 @@ class Backend(Protocol):
         """Return logits (B, P, h, w) float32 of one or more prompts (P, D) in B encoded pictures."""
 
     def packed(self, features: ImageFeatures) -> Tensor:
-        """The reduced activations of B pictures in one: (B, depth, 1 + rows * cols, reduce_dim), deepest first."""
+        """The reduced activations of B pictures in one: (B, reduced_count, 1 + rows * cols, reduce_dim)."""
         return torch.stack(features.activations, dim=1)
 
     def unpacked(self, reduced: Tensor, grid: tuple[int, int]) -> ImageFeatures:

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 from typing import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from clipseg_ros.clipseg.stem import cells_of
 
 
 class Decoder(nn.Module):
@@ -17,15 +20,21 @@ class Decoder(nn.Module):
     width, embed_dim : channels of the image activations, and of the prompt embeddings.
     patch_size : patch of the image tower in pixels; a multiple of 4 when `refined`.
     depth : number of activations, each with its own reduction and transformer layer.
+    presence : whether a second answer, read from the class token behind the last layer, says if the picture shows what
+        the prompt means at all. No pixel is then surer than that answer. (The paper's decoder has none.)
+    stem : whether the first activation is what a `Stem` shows to the head, which is then the refined one.
     """
 
     def __init__(self, width: int, embed_dim: int, *, patch_size: int, depth: int = 3, reduce_dim: int = 64,
-                 heads: int = 4, intermediate: int = 2048, conditional_layer: int = 0, refined: bool = False):
+                 heads: int = 4, intermediate: int = 2048, conditional_layer: int = 0, refined: bool = False,
+                 presence: bool = False, stem: bool = False):
         super().__init__()
         if not 0 <= conditional_layer < depth:
             raise ValueError(
                 f"conditional_layer is {conditional_layer}, but must name one of the {depth} decoder layers (from 0)"
             )
+        if stem and not refined:
+            raise ValueError("a stem needs the refined head, which has the cells that it describes")
         self.conditional_layer = conditional_layer
         self.film_mul = nn.Linear(embed_dim, reduce_dim)
         self.film_add = nn.Linear(embed_dim, reduce_dim)
@@ -34,7 +43,9 @@ class Decoder(nn.Module):
             nn.TransformerEncoderLayer(reduce_dim, heads, intermediate, dropout=0.0, batch_first=True)
             for _ in range(depth)
         )
-        self.head = refined_head(reduce_dim, patch_size) if refined else plain_head(reduce_dim, patch_size)
+        self.head = RefinedHead(reduce_dim, patch_size) if refined else plain_head(reduce_dim, patch_size)
+        self.presence = nn.Linear(reduce_dim, 1) if presence else None
+        self.cells = nn.Conv2d(reduce_dim // 16, reduce_dim // 2, 1, bias=False) if stem else None
         self.initialise()
 
     def initialise(self) -> None:
@@ -46,24 +57,37 @@ class Decoder(nn.Module):
         nn.init.zeros_(self.film_add.bias)
         last = self.head[-1] if isinstance(self.head, nn.Sequential) else self.head
         nn.init.constant_(last.bias, -2.0)
+        if self.cells is not None:
+            nn.init.zeros_(self.cells.weight)
+        if self.presence is not None:  # as if there were none
+            nn.init.zeros_(self.presence.weight)
+            nn.init.constant_(self.presence.bias, 4.0)
 
     def forward(self, activations: Sequence[Tensor], grid: tuple[int, int], embeddings: Tensor) -> Tensor:
         """Return logits (B, P, h, w) for B images and P prompts.
 
         Parameters
         ----------
-        activations : one (B, 1 + rows * cols, width) for each layer, shallowest first; CLS token first.
+        activations : one (B, 1 + rows * cols, width) for each layer, shallowest first, CLS token first; before them a
+            stem's (B, 1 + rows * cols, reduce_dim).
         grid : (rows, cols) of patches.
         embeddings : (P, embed_dim) for all images alike, or (B, P, embed_dim). They are not normalised.
         """
         return self.paint(self.reduce(activations), grid, embeddings)
 
     def reduce(self, activations: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Return (B, 1 + rows * cols, reduce_dim) for each layer, deepest first: the same for every prompt."""
-        return tuple(reduce(activation) for activation, reduce in zip(reversed(activations), self.reduces))
+        """Return (B, 1 + rows * cols, reduce_dim) for each layer, deepest first, and a stem's; all prompts share it."""
+        reduced = tuple(reduce(activation) for activation, reduce in zip(reversed(activations), self.reduces))
+        return reduced if self.cells is None else (*reduced, activations[0])
 
     def paint(self, reduced: Sequence[Tensor], grid: tuple[int, int], embeddings: Tensor) -> Tensor:
         """Return the logits of `forward` from what `reduce` returned."""
+        maps, presence = self.answers(reduced, grid, embeddings)
+        return maps if presence is None else torch.minimum(maps, presence[..., None, None])
+
+    def answers(self, reduced: Sequence[Tensor], grid: tuple[int, int],
+                embeddings: Tensor) -> tuple[Tensor, Tensor | None]:
+        """As `paint`, in two: where it is if it is there, (B, P, h, w), and whether it is, (B, P) or None; logits."""
         batch = reduced[0].shape[0]
         if embeddings.dim() == 2:
             embeddings = embeddings.expand(batch, -1, -1)
@@ -76,7 +100,12 @@ class Decoder(nn.Module):
                 tokens = self.film_mul(embeddings).unsqueeze(2) * tokens + self.film_add(embeddings).unsqueeze(2)
             tokens = layer(tokens.flatten(0, 1)).unflatten(0, tokens.shape[:2])
         maps = tokens[:, :, 1:].flatten(0, 1).transpose(1, 2).unflatten(2, grid)
-        return self.head(maps).squeeze(1).unflatten(0, (batch, prompts))
+        if self.cells is None:
+            maps = self.head(maps)
+        else:
+            maps = self.head(maps, self.cells(cells_of(reduced[-1], grid)))
+        maps = maps.squeeze(1).unflatten(0, (batch, prompts))
+        return maps, None if self.presence is None else self.presence(tokens[:, :, 0]).squeeze(-1)
 
 
 def plain_head(channels: int, patch_size: int) -> nn.Module:
@@ -84,18 +113,31 @@ def plain_head(channels: int, patch_size: int) -> nn.Module:
     return PatchUpsampling(channels, 1, patch_size)
 
 
-def refined_head(channels: int, patch_size: int) -> nn.Module:
-    """Return the head of the "refined" checkpoints: a 3x3 convolution, then upsampling in two steps."""
-    if patch_size % 4:
-        raise ValueError(f"a refined head needs a patch size that is a multiple of 4, not {patch_size}")
-    second = patch_size // 4
-    return nn.Sequential(
-        nn.Conv2d(channels, channels, 3, padding=1),
-        nn.ReLU(),
-        PatchUpsampling(channels, channels // 2, 4),
-        nn.ReLU(),
-        PatchUpsampling(channels // 2, 1, second),
-    )
+class RefinedHead(nn.Sequential):
+    """The head of the "refined" checkpoints: a 3x3 convolution, then upsampling in two steps.
+
+    Raises ValueError for a patch size that is not a multiple of 4.
+    """
+
+    def __init__(self, channels: int, patch_size: int) -> None:
+        if patch_size % 4:
+            raise ValueError(f"a refined head needs a patch size that is a multiple of 4, not {patch_size}")
+        super().__init__(
+            nn.Conv2d(channels, channels, 3, padding=1),
+            nn.ReLU(),
+            PatchUpsampling(channels, channels // 2, 4),
+            nn.ReLU(),
+            PatchUpsampling(channels // 2, 1, patch_size // 4),
+        )
+
+    def forward(self, maps: Tensor, cells: Tensor | None = None) -> Tensor:
+        """(B * P, channels, rows, cols) -> (B * P, 1, h, w); `cells`, (B, channels / 2, 4 * rows, 4 * cols), are added
+        behind the first upsampling."""
+        if cells is None:
+            return super().forward(maps)
+        convolve, relu, to_cells, _, to_pixels = self
+        maps = to_cells(relu(convolve(maps))).unflatten(0, (len(cells), -1)) + cells.unsqueeze(1)
+        return to_pixels(relu(maps.flatten(0, 1)))
 
 
 class PatchUpsampling(nn.ConvTranspose2d):

@@ -13,6 +13,7 @@ from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from torch import Tensor, nn
 
 from clipseg_ros.clipseg.decoder import Decoder
+from clipseg_ros.clipseg.stem import Stem
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -28,9 +29,10 @@ class CLIPSegConfig:
 
     `clip` holds open_clip's model configuration (`embed_dim`, `quick_gelu`, `vision_cfg`, `text_cfg`).
     `extract_layers` are the image blocks, counted from 0, whose outputs the decoder reads; their number is
-    its depth. `image_size` is the side, in pixels, to which a picture is squashed, `visual_prompt_size` that of
-    an example picture (None: the same). `token_ids` lists the BPE ids that a closed vocabulary knows (None: all of
-    CLIP's).
+    its depth. `refined` asks for a head in two steps, `presence` for an answer whether there is anything to find
+    (`Decoder`), `stem` for convolutions beside the patches (`Stem`). `image_size` is the side, in pixels, to which a
+    picture is squashed, `visual_prompt_size` that of an example picture (None: the same). `token_ids` lists the BPE ids
+    that a closed vocabulary knows (None: all of CLIP's).
     """
 
     clip: dict[str, Any]
@@ -40,11 +42,18 @@ class CLIPSegConfig:
     decoder_intermediate: int = 2048
     conditional_layer: int = 0
     refined: bool = False
+    presence: bool = False
+    stem: bool = False
     image_size: int = 352
     visual_prompt_size: int | None = None
     image_mean: tuple[float, float, float] = IMAGENET_MEAN
     image_std: tuple[float, float, float] = IMAGENET_STD
     token_ids: tuple[int, ...] | None = None
+
+    @property
+    def reduced_count(self) -> int:
+        """How many tensors `CLIPSeg.reduce` returns."""
+        return len(self.extract_layers) + self.stem
 
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as plain JSON types; `from_dict` turns it back."""
@@ -90,7 +99,8 @@ SMALL = CLIPSegConfig(
 class ImageFeatures(NamedTuple):
     """What the decoder needs of a batch of images.
 
-    activations : (B, 1 + rows * cols, width) each, in the order of `extract_layers`, CLS token first.
+    activations : (B, 1 + rows * cols, width) each, in the order of `extract_layers`, CLS token first; before them what
+        a stem shows to the head, if there is one.
     grid : (rows, cols) of patches.
     """
 
@@ -135,8 +145,10 @@ class CLIPSeg(nn.Module):
             self.clip.visual.conv1.out_channels, config.clip["embed_dim"], patch_size=self.patch_size,
             depth=len(config.extract_layers), reduce_dim=config.reduce_dim, heads=config.decoder_heads,
             intermediate=config.decoder_intermediate, conditional_layer=config.conditional_layer,
-            refined=config.refined,
+            refined=config.refined, presence=config.presence, stem=config.stem,
         )
+        self.stem = (Stem(self.clip.visual.conv1.out_channels, config.reduce_dim, self.patch_size)
+                     if config.stem else None)
 
     @property
     def patch_size(self) -> int:
@@ -157,8 +169,8 @@ class CLIPSeg(nn.Module):
 
         Raises ValueError when h or w is not a multiple of the patch size.
         """
-        tokens, grid = self._embed_patches(pixels)
-        activations = []
+        tokens, grid, fine = self._embed_patches(pixels)
+        activations = [] if fine is None else [fine]
         for index, block in enumerate(self.clip.visual.transformer.resblocks):
             tokens = block(tokens)
             if index in self.config.extract_layers:
@@ -189,7 +201,7 @@ class CLIPSeg(nn.Module):
     def encode_visual_prompt(self, pixels: Tensor) -> Tensor:
         """Embed example pictures, normalised (P, 3, h, w), as (P, embed_dim), not normalised."""
         visual = self.clip.visual
-        tokens, _ = self._embed_patches(pixels)
+        tokens, _, _ = self._embed_patches(pixels)
         for block in visual.transformer.resblocks:
             tokens = block(tokens)
         return visual.ln_post(tokens[:, 0]) @ visual.proj
@@ -202,8 +214,13 @@ class CLIPSeg(nn.Module):
         return self.paint(self.reduce(features), embeddings)
 
     def reduce(self, features: ImageFeatures) -> ImageFeatures:
-        """All that `paint` needs of encoded images, whatever the prompt: `reduce_dim` wide, the deepest layer first."""
+        """All that `paint` needs of encoded images, whatever the prompt: `reduce_dim` wide, the deepest layer first,
+        what a stem shows to the head last."""
         return ImageFeatures(self.decoder.reduce(features.activations), features.grid)
+
+    def answers(self, features: ImageFeatures, embeddings: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What `paint` makes one of: `Decoder.answers` of what `reduce` returned."""
+        return self.decoder.answers(features.activations, features.grid, embeddings)
 
     def paint(self, features: ImageFeatures, embeddings: Tensor) -> Tensor:
         """Return the logits of `decode` from what `reduce` returned."""
@@ -223,8 +240,8 @@ class CLIPSeg(nn.Module):
         tokens = 1 + grid[0] * grid[1]
         return max(1, HIDDEN_BYTES // (images * tokens * self.config.decoder_intermediate * bytes_per_number))
 
-    def _embed_patches(self, pixels: Tensor) -> tuple[Tensor, tuple[int, int]]:
-        """Return the first block's input (B, 1 + rows * cols, width) and the grid (rows, cols)."""
+    def _embed_patches(self, pixels: Tensor) -> tuple[Tensor, tuple[int, int], Tensor | None]:
+        """Return the first block's input (B, 1 + rows * cols, width), the grid (rows, cols), what the head sees."""
         patch = self.patch_size
         height, width = pixels.shape[-2:]
         if not height or not width or height % patch or width % patch:
@@ -234,10 +251,14 @@ class CLIPSeg(nn.Module):
         visual = self.clip.visual
         patches = visual.conv1(pixels)  # (B, width, rows, cols)
         grid = (patches.shape[2], patches.shape[3])
+        fine = None
+        if self.stem is not None:
+            more, fine = self.stem(pixels)
+            patches = patches + more
         patches = patches.flatten(2).transpose(1, 2)
         cls = visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
         positions = interpolate_positions(visual.positional_embedding, visual.grid_size, grid)
-        return visual.ln_pre(torch.cat([cls, patches], dim=1) + positions.to(patches.dtype)), grid
+        return visual.ln_pre(torch.cat([cls, patches], dim=1) + positions.to(patches.dtype)), grid, fine
 
 
 def interpolate_positions(positions: Tensor, trained: tuple[int, int], grid: tuple[int, int]) -> Tensor:

@@ -194,9 +194,9 @@ class Segmenter:
 
     @property
     def features_shape(self) -> tuple[int, int, int]:
-        """(depth, 1 + rows * cols, reduce_dim): the shape of `features`."""
+        """(reduced_count, 1 + rows * cols, reduce_dim): the shape of `features`."""
         config, (rows, columns) = self._model.config, self._model.grid(self.input_size)
-        return len(config.extract_layers), 1 + rows * columns, config.reduce_dim
+        return config.reduced_count, 1 + rows * columns, config.reduce_dim
 
     def segment(
         self, image: np.ndarray | Sequence[np.ndarray], prompts: Prompts, *, camera: str | Sequence[str] = ""
@@ -249,7 +249,7 @@ class Segmenter:
         """All that the decoder needs of a picture, whatever the prompts: for `maps_of`, now or later.
 
         Takes an image (H, W, 3) uint8 RGB and whose frame it is: a camera's last encoded frame is not encoded again.
-        Returns (depth, 1 + rows * cols, reduce_dim) float16, 186 kB for the published network.
+        Returns (reduced_count, 1 + rows * cols, reduce_dim) float16, 186 kB for the published network.
         """
         with self._lock, torch.inference_mode():
             packed, half = self._backend.packed(self._features(as_list(image), [camera])), torch.finfo(torch.float16)

@@ -77,6 +77,20 @@ def test_a_fresh_decoder_paints_little(refined):
     assert 0.03 < probability.mean() < 0.25
 
 
+@torch.no_grad()
+def test_no_pixel_is_surer_than_the_presence():
+    plain, gated = make(), make(presence=True)
+    gated.load_state_dict(plain.state_dict(), strict=False)
+    given, prompts = tokens(2, 4, 4), torch.randn(3, EMBED)
+    assert torch.equal(gated(given, (4, 4), prompts), plain(given, (4, 4), prompts).clamp(max=4.0))
+    torch.nn.init.normal_(gated.presence.weight)
+    torch.nn.init.zeros_(gated.presence.bias)
+    maps, presence = gated.answers(gated.reduce(given), (4, 4), prompts)
+    painted = gated(given, (4, 4), prompts)
+    assert torch.equal(maps, plain(given, (4, 4), prompts)) and len(set(presence.flatten().tolist())) > 1
+    assert torch.equal(painted.amax(dim=(-2, -1)), torch.minimum(maps.amax(dim=(-2, -1)), presence))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

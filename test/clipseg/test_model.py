@@ -39,7 +39,7 @@ def text(*words: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    "config", [VIT_B_16, SMALL, replace(TINY, token_ids=(3, 49406, 49407), refined=True)]
+    "config", [VIT_B_16, SMALL, replace(TINY, token_ids=(3, 49406, 49407), refined=True, presence=True)]
 )
 def test_a_configuration_survives_json(config):
     assert CLIPSegConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config

@@ -24,10 +24,13 @@ TINY = {
 """A training configuration's network, as small as trains."""
 
 
-def network(*, refined: bool = False, seed: int = 0) -> CLIPSeg:
-    """A small network that reacts strongly to its prompts."""
+ALL_PARTS = {"refined": True, "presence": True, "stem": True}
+
+
+def network(*, seed: int = 0, **changes) -> CLIPSeg:
+    """A small network, with `changes` to its configuration, that reacts strongly to its prompts."""
     torch.manual_seed(seed)
-    return reactive(CLIPSeg(replace(SMALL, image_size=SIDE, refined=refined)).eval())
+    return reactive(CLIPSeg(replace(SMALL, image_size=SIDE, **changes)).eval())
 
 
 def reactive(model: CLIPSeg) -> CLIPSeg:
@@ -37,6 +40,12 @@ def reactive(model: CLIPSeg) -> CLIPSeg:
         model.decoder.film_add.weight.mul_(30)
         for block in model.clip.transformer.resblocks:
             block.attn.out_proj.weight.mul_(30)
+        if model.stem is not None:
+            for layer in (model.stem.patches, model.decoder.cells):
+                torch.nn.init.normal_(layer.weight, std=0.1)
+        if model.decoder.presence is not None:
+            torch.nn.init.normal_(model.decoder.presence.weight, std=0.05)
+            torch.nn.init.constant_(model.decoder.presence.bias, -1.9)
     return model
 
 

@@ -25,7 +25,7 @@ class GpuBackend(Backend):
 
     The network is recorded for so many prompts and pictures as the buckets say. Fewer than a bucket are filled up,
     more than the largest are computed in turns. Its `ImageFeatures` hold one tensor, the reduced activations
-    (B, depth, 1 + rows * cols, reduce_dim), deepest first.
+    (B, reduced_count, 1 + rows * cols, reduce_dim), deepest first.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ class GpuBackend(Backend):
     def _decoder(self, batch: int, prompts: int) -> Captured:
         if (batch, prompts) not in self._decoders:
             config = self._model.config
-            reduced = (batch, len(config.extract_layers), 1 + self._grid[0] * self._grid[1], config.reduce_dim)
+            reduced = (batch, config.reduced_count, 1 + self._grid[0] * self._grid[1], config.reduce_dim)
             inputs = [torch.zeros(shape, device=self._device, dtype=self._precision)
                       for shape in (reduced, (prompts, config.clip["embed_dim"]))]
             self._decoders[batch, prompts] = Captured(self._run_decoder, inputs, record=self._graphs,

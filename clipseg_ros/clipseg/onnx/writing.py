@@ -2,7 +2,7 @@
 """The network as two ONNX graphs: one for the picture, one for the prompts.
 
 encoder.onnx   in   pixels (1, h, w, 3) uint8 RGB, squashed to (h, w) as `preprocessing.squash` does; not normalised
-               out  reduced_0, ... (1, 1 + rows * cols, reduce_dim) float32, one for each decoder layer, deepest first
+               out  reduced_0, ... (1, 1 + rows * cols, reduce_dim) float32, of each layer, deepest first, and of a stem
 decoder.onnx   in   embeddings (prompts, embed_dim) float32, then reduced_0, ...; the number of prompts is free
                out  logits (1, prompts, h, w) float32
 
@@ -75,7 +75,7 @@ def write_graphs(model: CLIPSeg, folder: Path, *, side: int) -> None:
     encoder = _Encoder(with_positions(model, grid)).eval()
     painter = _Painter(model.decoder, grid).eval()
     pixels = torch.zeros((1, side, side, 3), dtype=torch.uint8)
-    names = [f"reduced_{index}" for index in range(len(model.config.extract_layers))]
+    names = [f"reduced_{index}" for index in range(model.config.reduced_count)]
     with _exporting():
         reduced = list(encoder(pixels))
         _write(encoder, (pixels,), folder / ENCODER, inputs=["pixels"], outputs=names)

@@ -34,7 +34,7 @@ class Arithmetic:
     Attributes
     ----------
     encoder : of an image: the patches' embedding and the blocks up to the last one that the decoder reads.
-    reductions : of an image: the decoder's reductions, which are the same for every prompt.
+    reductions : of an image: the decoder's reductions and a stem's cells, which are the same for every prompt.
     prompt : of one prompt on an encoded image.
     """
 
@@ -55,8 +55,8 @@ def count_arithmetic(config: CLIPSegConfig, side: int) -> Arithmetic:
     block = _total(block_products(config, side)) + _attention(cells + 1, vision.width)
     reduction = Product(cells + 1, vision.width, config.reduce_dim)
     return Arithmetic(
-        encoder=patches.flop + (config.extract_layers[-1] + 1) * block,
-        reductions=len(config.extract_layers) * reduction.flop,
+        encoder=patches.flop + (config.extract_layers[-1] + 1) * block + _count_stem(config, cells),
+        reductions=len(config.extract_layers) * reduction.flop + _count_cells(config, cells),
         prompt=_count_prompt(config, cells, vision.patch_size),
     )
 
@@ -72,7 +72,22 @@ def _count_prompt(config: CLIPSegConfig, cells: int, patch: int) -> int:
     tokens, width = cells + 1, config.reduce_dim
     film = 2 * Product(1, config.clip["embed_dim"], width).flop
     layer = _total(_layer_products(tokens, width, config.decoder_intermediate)) + _attention(tokens, width)
-    return film + len(config.extract_layers) * layer + _total(_head_products(config, cells, patch))
+    presence = Product(1, width, 1).flop if config.presence else 0
+    return film + len(config.extract_layers) * layer + presence + _total(_head_products(config, cells, patch))
+
+
+def _count_stem(config: CLIPSegConfig, cells: int) -> int:
+    """The convolutions of `Stem`, at a half of the pictures' size and at four cells along a patch's side."""
+    if not config.stem:
+        return 0
+    vision = CLIPVisionCfg(**config.clip["vision_cfg"])
+    halves, fine = cells * (vision.patch_size // 2) ** 2, 16 * cells
+    return _total((Product(halves, 27, 16), Product(fine, 9 * 16, 32), Product(cells, 16 * 32, vision.width),
+                   Product(fine, 9 * 32, config.reduce_dim // 16)))
+
+
+def _count_cells(config: CLIPSegConfig, cells: int) -> int:
+    return Product(16 * cells, config.reduce_dim // 16, config.reduce_dim // 2).flop if config.stem else 0
 
 
 def _layer_products(tokens: int, width: int, hidden: int) -> tuple[Product, ...]:

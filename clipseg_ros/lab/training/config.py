@@ -55,7 +55,7 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Weights of the losses; see losses.segmentation_loss and, for `choice`, losses.choice_loss.
+    """Weights of the losses; see losses.segmentation_loss, losses.choice_loss and losses.presence_loss.
 
     `balance` is a number, or a list of [progress, number], ascending: from there on.
     """
@@ -66,6 +66,7 @@ class LossConfig:
     absent_dice: float = 0.0
     smooth: float = 0.002
     choice: float = 0.0
+    presence: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,7 @@ class TrainingConfig:
     pairs, scenes : how pairs (folder, phrasecut) or scenes (scenes, home) become batches
     network : fields of CLIPSegConfig; with `vocabulary: home` its token ids are those of the simulated home's phrases
     decoder : start with a fresh decoder instead of the checkpoint's, these fields of CLIPSegConfig changed
+    grow : start with the checkpoint's network and these fields of CLIPSegConfig changed; layers that are new are fresh
     end_to_end : train the towers too; otherwise the decoder alone, as in the paper
     """
 
@@ -143,6 +145,7 @@ class TrainingConfig:
     network: dict | None = None
     vocabulary: str | None = None
     decoder: dict | None = None
+    grow: dict | None = None
     end_to_end: bool = False
     data: DataConfig = DataConfig()
     pairs: PairBatchConfig = PairBatchConfig()

@@ -96,6 +96,17 @@ def choice_loss(logits: Tensor, masks: Tensor, ids: Tensor, *, smallest: float =
     return (among - right).mean()
 
 
+def presence_loss(presence: Tensor, masks: Tensor) -> Tensor:
+    """Cross-entropy of saying whether there is anything to find; scalar.
+
+    Parameters
+    ----------
+    presence : (B, P) logits
+    masks : (B, P, H, W), nonzero = object
+    """
+    return F.binary_cross_entropy_with_logits(presence.float(), masks.bool().flatten(2).any(dim=-1).float())
+
+
 @torch.no_grad()
 def batch_iou(logits: Tensor, masks: Tensor, *, threshold: float = 0.5) -> tuple[float, float]:
     """Mean intersection over union of the present prompts, and the share of absent prompts left empty.

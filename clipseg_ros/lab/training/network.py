@@ -20,6 +20,8 @@ def build_network(config: TrainingConfig) -> CLIPSeg:
     """
     if config.weights:
         model = load_checkpoint(config.weights).model
+        if config.grow:
+            model = grown(model, config.grow, seed=config.seed)
         return model if config.decoder is None else with_fresh_decoder(model, config.decoder, seed=config.seed)
     if not config.network:
         raise ValueError("the training configuration names neither weights to start from nor a network to build.")
@@ -35,6 +37,22 @@ def with_fresh_decoder(model: CLIPSeg, changes: dict, *, seed: int) -> CLIPSeg:
     fresh = CLIPSeg(CLIPSegConfig.from_dict({**model.config.to_dict(), **changes}))
     fresh.clip.load_state_dict(model.clip.state_dict())
     return fresh
+
+
+def grown(model: CLIPSeg, changes: dict, *, seed: int) -> CLIPSeg:
+    """Return a network with all weights of `model` and `changes` to its CLIPSegConfig, which may only add layers.
+
+    Raises ValueError where they would drop or reshape any.
+    """
+    torch.manual_seed(seed)
+    larger = CLIPSeg(CLIPSegConfig.from_dict({**model.config.to_dict(), **changes}))
+    try:
+        lost = larger.load_state_dict(model.state_dict(), strict=False).unexpected_keys
+    except RuntimeError as error:
+        raise ValueError(f"a network cannot grow by {changes}: it reshapes layers.") from error
+    if lost:
+        raise ValueError(f"a network cannot grow by {changes}: {lost[0]} would have no place.")
+    return larger
 
 
 def network_config(description: dict, vocabulary: str | None) -> CLIPSegConfig:

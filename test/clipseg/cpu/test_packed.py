@@ -21,7 +21,8 @@ def network(**changes):
 
 
 @needs_onednn
-@pytest.mark.parametrize("changes", [{}, {"refined": True}, {"clip": SMALL.clip | {"quick_gelu": False}}])
+@pytest.mark.parametrize("changes", [{}, {"refined": True}, {"refined": True, "presence": True, "stem": True},
+                                     {"clip": SMALL.clip | {"quick_gelu": False}}])
 @pytest.mark.parametrize("images, prompts", [(1, 1), (1, 5), (2, 3)])
 @torch.inference_mode()
 def test_equals_the_plain_network(changes, images, prompts):

@@ -9,7 +9,7 @@ import logging
 import numpy as np
 import pytest
 import torch
-from networks import SIDE, network, picture
+from networks import ALL_PARTS, SIDE, network, picture
 
 from clipseg_ros.clipseg.agreement import measure
 from clipseg_ros.clipseg.backend import TorchBackend
@@ -33,7 +33,7 @@ def inference():
 
 @pytest.fixture(scope="module")
 def model():
-    return network(refined=True)
+    return network(**ALL_PARTS)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from networks import SIDE, network, picture
+from networks import ALL_PARTS, SIDE, network, picture
 
 from clipseg_ros.clipseg import Prompt, Segmenter
 from clipseg_ros.clipseg.onnx import runtimes
@@ -42,9 +42,9 @@ def bytes_of_a_prompt(model) -> int:
     return 4 * (1 + rows * columns) * model.config.decoder_intermediate
 
 
-@pytest.mark.parametrize("refined", [False, True])
-def test_logits_equal_those_of_torch(backend, refined, monkeypatch):
-    model = network(refined=refined)
+@pytest.mark.parametrize("parts", [{}, {"refined": True}, ALL_PARTS])
+def test_logits_equal_those_of_torch(backend, parts, monkeypatch):
+    model = network(**parts)
     monkeypatch.setattr("clipseg_ros.clipseg.model.HIDDEN_BYTES", 4 * bytes_of_a_prompt(model))
     reference, segmenter = Segmenter(model, device="cpu"), Segmenter(model, backend=backend)
     assert (segmenter.backend, segmenter.precision, segmenter.device.type) == (backend, "float32", "cpu")

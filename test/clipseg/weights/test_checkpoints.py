@@ -34,6 +34,7 @@ TINY = CLIPSegConfig(
     decoder_heads=2,
     decoder_intermediate=16,
     refined=True,
+    presence=True,
     image_size=32,
     image_mean=(0.5, 0.4, 0.3),
     image_std=(0.2, 0.3, 0.4),

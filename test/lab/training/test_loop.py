@@ -74,6 +74,20 @@ def test_overfits_one_batch_from_scratch(scenes, tmp_path):
     assert overlap > 0.8
 
 
+def test_presence_is_learned_and_gates_the_maps(scenes, tmp_path):
+    config = build(TrainingConfig, {**VALUES, "network": {**NETWORK, "presence": True},
+                                    "loss": {"dice": 1.0, "absent": 0.1, "presence": 1.0}})
+    model = build_network(config)
+    trainer = Trainer(model, config, scene_sources(config, *scenes, patch_size=model.patch_size), tmp_path, quiet=True)
+    batch = trainer.sources.training[0]
+    for _ in range(100):
+        trainer._set_rate(0.0)
+        losses, logits, masks = trainer.step([batch])
+    absent = ~masks.bool().flatten(2).any(dim=-1)
+    surest = logits.amax(dim=(-2, -1))
+    assert losses["presence"] < 0.3 and absent.any() and surest[absent].max() < 0 < surest[~absent].median()
+
+
 def test_decoder_alone_learns_on_frozen_towers(scenes, tmp_path):
     trainer = make_trainer(scenes, tmp_path)
     config = replace(

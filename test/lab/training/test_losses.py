@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from clipseg_ros.lab.training.losses import balanced_bce, batch_iou, choice_loss, dice, segmentation_loss
+from clipseg_ros.lab.training.losses import balanced_bce, batch_iou, choice_loss, dice, presence_loss, segmentation_loss
 
 
 @pytest.fixture
@@ -135,3 +135,10 @@ def test_choice_gradient_raises_what_is_meant_and_lowers_what_is_not():
     logits.requires_grad_(True)
     choice_loss(logits, (ids == 1)[None], ids).backward()
     assert (logits.grad[..., :10] < -0.05).all() and (logits.grad[..., 10:] > 0.05).all()
+
+
+def test_presence_by_hand():
+    masks = torch.zeros(1, 2, 4, 4)
+    masks[0, 0, 1, 1] = 1
+    loss = presence_loss(torch.tensor([[0.0, 3.0]]), masks)
+    assert loss.item() == pytest.approx((math.log(2) + math.log(1 + math.exp(3))) / 2)

@@ -11,13 +11,13 @@ from clipseg_ros.lab.training.stages import load_training
 CONFIGS = Path(__file__).parents[3] / "config" / "training"
 
 
-@pytest.mark.parametrize("name", ["folder", "paper", "paper_refined"])
+@pytest.mark.parametrize("name", ["demo_gpu", "folder", "paper", "paper_refined"])
 def test_the_configurations_of_the_package_are_valid(name):
     assert isinstance(load_training(CONFIGS / f"{name}.yaml"), TrainingConfig)
 
 
 def test_every_configuration_of_the_package_is_tested():
-    assert {path.stem for path in CONFIGS.glob("*.yaml")} == {"demo", "folder", "paper", "paper_refined"}
+    assert {path.stem for path in CONFIGS.glob("*.yaml")} == {"demo", "demo_gpu", "folder", "paper", "paper_refined"}
 
 
 def test_defaults_are_the_papers_recipe():

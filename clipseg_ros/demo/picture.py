@@ -43,9 +43,14 @@ def _cell(caption: str, picture: np.ndarray, width: int) -> np.ndarray:
     smaller = width < picture.shape[1]
     scaled = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
     band = _paper(_BAND, width)
-    scale = min(0.6, 0.6 * (width - 8) / max(cv2.getTextSize(caption, _FONT, 0.6, 1)[0][0], 1))
-    cv2.putText(band, caption, (2, 24), _FONT, scale, _INK, 1, cv2.LINE_AA)
+    cv2.putText(band, caption, (2, 24), _FONT, _fitting(caption, width - 8), _INK, 1, cv2.LINE_AA)
     return np.vstack([scaled, band])
+
+
+def _fitting(caption: str, width: int) -> float:
+    """The largest scale at which the caption is no wider; OpenCV 5 rounds sizes, so a ratio may miss it."""
+    scales = [0.6 - 0.05 * step for step in range(12)]
+    return next((scale for scale in scales if cv2.getTextSize(caption, _FONT, scale, 1)[0][0] <= width), scales[-1])
 
 
 def _paper(height: int, width: int) -> np.ndarray:

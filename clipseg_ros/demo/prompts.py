@@ -13,8 +13,8 @@ from clipseg_ros.lab.scenes.vocabulary import AFFORDANCES, CATEGORIES, COLOURS
 
 WANTED = ("something to sit on", "the red cup")
 SPARE = (
-    "something to sleep on", "something to eat", "something to drink from", "the plant", "the lamp", "the bottle",
-    "the table",
+    "something to sleep on", "something to eat", "the green armchair", "somewhere to put my clothes",
+    "something to drink from", "the plant", "the lamp", "the bottle", "the table",
 )
 
 
@@ -30,7 +30,7 @@ class Task:
     truth: np.ndarray | None
 
 
-def plan(scenes: Sequence[Scene], *, count: int = 4) -> list[Task]:
+def plan(scenes: Sequence[Scene], *, count: int = 6) -> list[Task]:
     """Prompts, each with the scene that shows most of what it means; the wanted ones whatever the scenes show."""
     tasks = [_best(text, scenes) or Task(text, 0, np.zeros(scenes[0].ids.shape, bool)) for text in WANTED]
     for text in SPARE:

@@ -31,7 +31,7 @@ def test_table_picture_and_a_stopped_node(tmp_path):
     for prompt in ("something to sit on", "the red cup"):
         assert re.search(rf"^{prompt} +[01]\.\d\d +[01]\.\d\d ", output, re.MULTILINE), output + errors
     assert "UNTRAINED" in output
-    assert re.search(r"/clipseg/segment: 4 prompts on the newest image in \d+ ms", output)
+    assert re.search(r"/clipseg/segment: 6 prompts on the newest image in \d+ ms", output)
     picture = cv2.imread(str(tmp_path / "demo.png"))
     assert picture.shape[1] > 1000 and picture.std() > 20
     assert not list(tmp_path.glob("clipseg_node_*")), "the node's log goes with it"

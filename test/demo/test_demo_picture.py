@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from clipseg_ros.demo.picture import _BAND, _GAP, grid
 
@@ -27,6 +28,14 @@ def test_a_caption_is_written_and_stays_within_its_picture():
     changed = (with_caption != without).any(axis=2)
     assert changed[_GAP + 150:, _GAP:_GAP + 200].sum() > 50
     assert not changed[:, :_GAP].any() and not changed[:, _GAP + 200:].any()
+
+
+@pytest.mark.parametrize("letters", range(20, 61, 5))
+def test_a_caption_that_is_long_is_written_whole(letters):
+    texts = "M" * (letters - 1), "M" * letters
+    written = [(grid([[(text, picture((9, 9, 9)))]], width=480)[_GAP + 360:] < 200).any(axis=(0, 2)) for text in texts]
+    ends = [np.flatnonzero(columns).max() for columns in written]
+    assert max(ends) < _GAP + 478, "the last letter is not cut"
 
 
 def test_pictures_of_different_heights_share_a_row():

@@ -44,7 +44,7 @@ def reactive(model: CLIPSeg) -> CLIPSeg:
             for layer in (model.stem.patches, model.decoder.cells):
                 torch.nn.init.normal_(layer.weight, std=0.1)
         if model.decoder.presence is not None:
-            torch.nn.init.normal_(model.decoder.presence.weight, std=0.05)
+            torch.nn.init.normal_(model.decoder.presence.weight, std=0.01)
             torch.nn.init.constant_(model.decoder.presence.bias, -1.9)
     return model
 

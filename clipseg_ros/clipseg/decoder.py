@@ -82,8 +82,7 @@ class Decoder(nn.Module):
 
     def paint(self, reduced: Sequence[Tensor], grid: tuple[int, int], embeddings: Tensor) -> Tensor:
         """Return the logits of `forward` from what `reduce` returned."""
-        maps, presence = self.answers(reduced, grid, embeddings)
-        return maps if presence is None else torch.minimum(maps, presence[..., None, None])
+        return gated(*self.answers(reduced, grid, embeddings))
 
     def answers(self, reduced: Sequence[Tensor], grid: tuple[int, int],
                 embeddings: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -106,6 +105,11 @@ class Decoder(nn.Module):
             maps = self.head(maps, self.cells(cells_of(reduced[-1], grid)))
         maps = maps.squeeze(1).unflatten(0, (batch, prompts))
         return maps, None if self.presence is None else self.presence(tokens[:, :, 0]).squeeze(-1)
+
+
+def gated(maps: Tensor, presence: Tensor | None) -> Tensor:
+    """The one answer of `Decoder.answers`' two: (B, P, h, w) logits, none surer than the presence, if there is one."""
+    return maps if presence is None else torch.minimum(maps, presence[..., None, None])
 
 
 def plain_head(channels: int, patch_size: int) -> nn.Module:

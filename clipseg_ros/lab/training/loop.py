@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from clipseg_ros.clipseg.decoder import gated
 from clipseg_ros.clipseg.model import CLIPSeg, ImageFeatures
 from clipseg_ros.clipseg.preprocessing import normalise
 from clipseg_ros.clipseg.tokenizer import Tokenizer
@@ -166,8 +167,7 @@ class Trainer:
             losses["choice"] = loss.choice * choice_loss(*map(_thinned, (logits, batch.masks, batch.ids)))
         if presence is not None:
             losses["presence"] = loss.presence * presence_loss(presence, batch.masks)
-            logits = torch.minimum(logits, presence[..., None, None])
-        return losses, logits.detach(), batch.masks
+        return losses, gated(logits, presence).detach(), batch.masks
 
     def _embed_pictures(self, features: ImageFeatures) -> Tensor:
         """(B, D), as visual prompts are embedded, from the last activation."""

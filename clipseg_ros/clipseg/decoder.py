@@ -23,11 +23,13 @@ class Decoder(nn.Module):
     presence : whether a second answer, read from the class token behind the last layer, says if the picture shows what
         the prompt means at all. No pixel is then surer than that answer. (The paper's decoder has none.)
     stem : whether the first activation is what a `Stem` shows to the head, which is then the refined one.
+    coordinates : whether each token is told where in the picture it is. A network that learns from mirrored pictures
+        forgets what is left and what is right, and cannot know the leftmost of several.
     """
 
     def __init__(self, width: int, embed_dim: int, *, patch_size: int, depth: int = 3, reduce_dim: int = 64,
                  heads: int = 4, intermediate: int = 2048, conditional_layer: int = 0, refined: bool = False,
-                 presence: bool = False, stem: bool = False):
+                 presence: bool = False, stem: bool = False, coordinates: bool = False):
         super().__init__()
         if not 0 <= conditional_layer < depth:
             raise ValueError(
@@ -46,6 +48,7 @@ class Decoder(nn.Module):
         self.head = RefinedHead(reduce_dim, patch_size) if refined else plain_head(reduce_dim, patch_size)
         self.presence = nn.Linear(reduce_dim, 1) if presence else None
         self.cells = nn.Conv2d(reduce_dim // 16, reduce_dim // 2, 1, bias=False) if stem else None
+        self.coordinates = nn.Linear(2, reduce_dim, bias=False) if coordinates else None
         self.initialise()
 
     def initialise(self) -> None:
@@ -62,6 +65,8 @@ class Decoder(nn.Module):
         if self.presence is not None:  # as if there were none
             nn.init.zeros_(self.presence.weight)
             nn.init.constant_(self.presence.bias, 4.0)
+        if self.coordinates is not None:  # as large as the tokens are
+            nn.init.normal_(self.coordinates.weight)
 
     def forward(self, activations: Sequence[Tensor], grid: tuple[int, int], embeddings: Tensor) -> Tensor:
         """Return logits (B, P, h, w) for B images and P prompts.
@@ -73,12 +78,14 @@ class Decoder(nn.Module):
         grid : (rows, cols) of patches.
         embeddings : (P, embed_dim) for all images alike, or (B, P, embed_dim). They are not normalised.
         """
-        return self.paint(self.reduce(activations), grid, embeddings)
+        return self.paint(self.reduce(activations, grid), grid, embeddings)
 
-    def reduce(self, activations: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    def reduce(self, activations: Sequence[Tensor], grid: tuple[int, int]) -> tuple[Tensor, ...]:
         """Return (B, 1 + rows * cols, reduce_dim) for each layer, deepest first, and a stem's; all prompts share it."""
-        reduced = tuple(reduce(activation) for activation, reduce in zip(reversed(activations), self.reduces))
-        return reduced if self.cells is None else (*reduced, activations[0])
+        reduced = [reduce(activation) for activation, reduce in zip(reversed(activations), self.reduces)]
+        if self.coordinates is not None:
+            reduced[0] = reduced[0] + self.coordinates(patch_coordinates(grid, reduced[0]))
+        return tuple(reduced) if self.cells is None else (*reduced, activations[0])
 
     def paint(self, reduced: Sequence[Tensor], grid: tuple[int, int], embeddings: Tensor) -> Tensor:
         """Return the logits of `forward` from what `reduce` returned."""
@@ -105,6 +112,14 @@ class Decoder(nn.Module):
             maps = self.head(maps, self.cells(cells_of(reduced[-1], grid)))
         maps = maps.squeeze(1).unflatten(0, (batch, prompts))
         return maps, None if self.presence is None else self.presence(tokens[:, :, 0]).squeeze(-1)
+
+
+def patch_coordinates(grid: tuple[int, int], like: Tensor) -> Tensor:
+    """Where tokens are: (1 + rows * cols, 2), x and y of the patches' centres in (-1, 1), 0 for the class token."""
+    rows, cols = grid
+    y, x = ((2 * torch.arange(count, dtype=like.dtype, device=like.device) + 1) / count - 1 for count in grid)
+    patches = torch.stack([x.expand(rows, cols), y[:, None].expand(rows, cols)], dim=-1)
+    return functional.pad(patches.flatten(0, 1), (0, 0, 1, 0))
 
 
 def gated(maps: Tensor, presence: Tensor | None) -> Tensor:

@@ -30,7 +30,8 @@ class CLIPSegConfig:
     `clip` holds open_clip's model configuration (`embed_dim`, `quick_gelu`, `vision_cfg`, `text_cfg`).
     `extract_layers` are the image blocks, counted from 0, whose outputs the decoder reads; their number is
     its depth. `refined` asks for a head in two steps, `presence` for an answer whether there is anything to find
-    (`Decoder`), `stem` for convolutions beside the patches (`Stem`). `image_size` is the side, in pixels, to which a
+    (`Decoder`), `coordinates` for tokens that know where they are (`Decoder`), `stem` for convolutions beside the
+    patches (`Stem`). `image_size` is the side, in pixels, to which a
     picture is squashed, `visual_prompt_size` that of an example picture (None: the same). `token_ids` lists the BPE ids
     that a closed vocabulary knows (None: all of CLIP's).
     """
@@ -44,6 +45,7 @@ class CLIPSegConfig:
     refined: bool = False
     presence: bool = False
     stem: bool = False
+    coordinates: bool = False
     image_size: int = 352
     visual_prompt_size: int | None = None
     image_mean: tuple[float, float, float] = IMAGENET_MEAN
@@ -146,6 +148,7 @@ class CLIPSeg(nn.Module):
             depth=len(config.extract_layers), reduce_dim=config.reduce_dim, heads=config.decoder_heads,
             intermediate=config.decoder_intermediate, conditional_layer=config.conditional_layer,
             refined=config.refined, presence=config.presence, stem=config.stem,
+            coordinates=config.coordinates,
         )
         self.stem = (Stem(self.clip.visual.conv1.out_channels, config.reduce_dim, self.patch_size)
                      if config.stem else None)
@@ -216,7 +219,7 @@ class CLIPSeg(nn.Module):
     def reduce(self, features: ImageFeatures) -> ImageFeatures:
         """All that `paint` needs of encoded images, whatever the prompt: `reduce_dim` wide, the deepest layer first,
         what a stem shows to the head last."""
-        return ImageFeatures(self.decoder.reduce(features.activations), features.grid)
+        return ImageFeatures(self.decoder.reduce(features.activations, features.grid), features.grid)
 
     def answers(self, features: ImageFeatures, embeddings: Tensor) -> tuple[Tensor, Tensor | None]:
         """What `paint` makes one of: `Decoder.answers` of what `reduce` returned."""

@@ -4,7 +4,7 @@
 import pytest
 import torch
 
-from clipseg_ros.clipseg.decoder import Decoder
+from clipseg_ros.clipseg.decoder import Decoder, patch_coordinates
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -85,10 +85,25 @@ def test_no_pixel_is_surer_than_the_presence():
     assert torch.equal(gated(given, (4, 4), prompts), plain(given, (4, 4), prompts).clamp(max=4.0))
     torch.nn.init.normal_(gated.presence.weight)
     torch.nn.init.zeros_(gated.presence.bias)
-    maps, presence = gated.answers(gated.reduce(given), (4, 4), prompts)
+    maps, presence = gated.answers(gated.reduce(given, (4, 4)), (4, 4), prompts)
     painted = gated(given, (4, 4), prompts)
     assert torch.equal(maps, plain(given, (4, 4), prompts)) and len(set(presence.flatten().tolist())) > 1
     assert torch.equal(painted.amax(dim=(-2, -1)), torch.minimum(maps.amax(dim=(-2, -1)), presence))
+
+
+def test_coordinates_are_those_of_the_patches_centres():
+    where = patch_coordinates((2, 4), torch.zeros(1, dtype=torch.float64))
+    assert where[0].tolist() == [0.0, 0.0]
+    assert where[1:].unflatten(0, (2, 4))[0].tolist() == [[-0.75, -0.5], [-0.25, -0.5], [0.25, -0.5], [0.75, -0.5]]
+    assert where[1:, 1].tolist() == [-0.5] * 4 + [0.5] * 4
+
+
+@torch.no_grad()
+def test_only_with_coordinates_left_is_not_right():
+    uniform, prompts = [torch.randn(1, 1, WIDTH).expand(1, 13, WIDTH) for _ in range(2)], torch.randn(2, EMBED)
+    blind, knowing = (make(coordinates=coordinates)(uniform, (3, 4), prompts) for coordinates in (False, True))
+    columns = [maps.unflatten(-1, (4, PATCH)).std(dim=-2).max() for maps in (blind, knowing)]
+    assert columns[0] < 1e-5 and columns[1] > 1e-3
 
 
 @pytest.mark.parametrize(

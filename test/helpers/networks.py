@@ -24,7 +24,7 @@ TINY = {
 """A training configuration's network, as small as trains."""
 
 
-ALL_PARTS = {"refined": True, "presence": True, "stem": True}
+ALL_PARTS = {"refined": True, "presence": True, "stem": True, "coordinates": True}
 
 
 def network(*, seed: int = 0, **changes) -> CLIPSeg:

@@ -120,7 +120,7 @@ class GpuBackend(Backend):
 
     def _run_encoder(self, pixels: Tensor) -> Tensor:
         pixels = ((pixels - self._mean) / self._std).to(self._precision)
-        return torch.stack(self._model.decoder.reduce(self._model.encode_image(pixels).activations), dim=1)
+        return torch.stack(self._model.reduce(self._model.encode_image(pixels)).activations, dim=1)
 
     def _run_decoder(self, reduced: Tensor, embeddings: Tensor) -> Tensor:
         return self._model.decoder.paint(reduced.unbind(dim=1), self._grid, embeddings).float()

@@ -49,7 +49,7 @@ class _Encoder(nn.Module):
     def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         config = self._model.config
         pixels = normalise(pixels.permute(0, 3, 1, 2), config.image_mean, config.image_std)
-        return self._model.decoder.reduce(self._model.encode_image(pixels).activations)
+        return self._model.reduce(self._model.encode_image(pixels)).activations
 
 
 class _Painter(nn.Module):

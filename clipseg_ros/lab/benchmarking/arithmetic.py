@@ -34,7 +34,7 @@ class Arithmetic:
     Attributes
     ----------
     encoder : of an image: the patches' embedding and the blocks up to the last one that the decoder reads.
-    reductions : of an image: the decoder's reductions and a stem's cells, which are the same for every prompt.
+    reductions : of an image: the decoder's reductions, its coordinates and a stem's cells, which are the same for every prompt.
     prompt : of one prompt on an encoded image.
     """
 
@@ -56,7 +56,7 @@ def count_arithmetic(config: CLIPSegConfig, side: int) -> Arithmetic:
     reduction = Product(cells + 1, vision.width, config.reduce_dim)
     return Arithmetic(
         encoder=patches.flop + (config.extract_layers[-1] + 1) * block + _count_stem(config, cells),
-        reductions=len(config.extract_layers) * reduction.flop + _count_cells(config, cells),
+        reductions=len(config.extract_layers) * reduction.flop + _count_additions(config, cells),
         prompt=_count_prompt(config, cells, vision.patch_size),
     )
 
@@ -86,8 +86,10 @@ def _count_stem(config: CLIPSegConfig, cells: int) -> int:
                    Product(fine, 9 * 32, config.reduce_dim // 16)))
 
 
-def _count_cells(config: CLIPSegConfig, cells: int) -> int:
-    return Product(16 * cells, config.reduce_dim // 16, config.reduce_dim // 2).flop if config.stem else 0
+def _count_additions(config: CLIPSegConfig, cells: int) -> int:
+    """What a decoder with coordinates and a stem adds to tokens and to their cells."""
+    where, fine = Product(cells + 1, 2, config.reduce_dim), Product(16 * cells, config.reduce_dim // 16, config.reduce_dim // 2)
+    return config.coordinates * where.flop + config.stem * fine.flop
 
 
 def _layer_products(tokens: int, width: int, hidden: int) -> tuple[Product, ...]:

@@ -21,7 +21,7 @@ def network(**changes):
 
 
 @needs_onednn
-@pytest.mark.parametrize("changes", [{}, {"refined": True}, {"refined": True, "presence": True, "stem": True},
+@pytest.mark.parametrize("changes", [{}, {"refined": True}, {"refined": True, "presence": True, "stem": True, "coordinates": True},
                                      {"clip": SMALL.clip | {"quick_gelu": False}}])
 @pytest.mark.parametrize("images, prompts", [(1, 1), (1, 5), (2, 3)])
 @torch.inference_mode()

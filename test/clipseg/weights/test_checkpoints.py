@@ -35,6 +35,7 @@ TINY = CLIPSegConfig(
     decoder_intermediate=16,
     refined=True,
     presence=True,
+    coordinates=True,
     image_size=32,
     image_mean=(0.5, 0.4, 0.3),
     image_std=(0.2, 0.3, 0.4),

@@ -57,7 +57,7 @@ def test_the_published_network_by_hand():
 
 @pytest.mark.parametrize(("config", "side"), [
     (replace(VIT_B_16, refined=True), 352), (VIT_B_16, 224), (replace(SMALL, refined=True), 160),
-    (replace(SMALL, refined=True, stem=True, presence=True), 160)])
+    (replace(SMALL, refined=True, stem=True, presence=True, coordinates=True), 160)])
 @torch.no_grad()
 def test_pytorch_counts_the_same(config, side):
     with torch.device("meta"):  # shapes alone: nothing is computed

@@ -12,6 +12,7 @@ from clipseg_ros.lab.training.network import build_network
 
 @pytest.mark.parametrize("changes, fresh", [
     ({"presence": True}, ["decoder.presence.bias", "decoder.presence.weight"]), ({"image_size": 128}, []),
+    ({"coordinates": True}, ["decoder.coordinates.weight"]),
     ({"stem": True}, ["decoder.cells.weight", *(f"stem.{layer}" for layer in (
         "cells.bias", "cells.weight", "fine.bias", "fine.weight", "halves.bias", "halves.weight", "patches.weight"))])])
 def test_a_network_grows_and_keeps_its_weights(tmp_path, changes, fresh):

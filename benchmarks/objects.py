@@ -6,9 +6,10 @@
 Scenes are asked for nouns and affordances, present and absent ones, which mean one thing or several; the answers are
 those of the demo's network and the true masks. Two ways to find objects are compared: the connected regions of the map
 over its threshold, and the package's objects. A found object is right at a mask IoU of 0.5 with a meant thing, a pose
-within 5 cm. Intervals are 95 % of 1000 bootstrap samples of scenes. Scenes are rendered once and kept in the folder.
-Needs MuJoCo, OSMesa and the furniture models, as `clipseg scenes` does; `--recorded` takes the scenes that come with
-the package instead. Seeds 21 to 28 were used to choose the parameters: report others.
+within 5 cm. Intervals are 95 % of 1000 bootstrap samples of scenes. Scenes and the
+answers of these weights are kept in the folder. Needs MuJoCo, OSMesa and the furniture models, as `clipseg scenes`
+does; `--recorded` takes the scenes that come with the package instead. Seeds 21 to 28 were used to choose the
+parameters: report others.
 """
 from __future__ import annotations
 
@@ -236,10 +237,11 @@ def scenes_of(options: argparse.Namespace) -> Iterator[tuple[ObjectScene, Sequen
         for scene in load_recorded()[:options.scenes]:
             yield ask(scene, network), seen
         return
-    options.data.mkdir(parents=True, exist_ok=True)
+    folder = options.data / network.fingerprint[:12]  # what is kept are answers of these weights
+    folder.mkdir(parents=True, exist_ok=True)
     for held_out, cases in ((False, seen), (True, unseen)):
         for seed in options.seeds[:len(options.seeds) if not held_out else options.unseen_seeds]:
-            for one in kept_scenes(options.data, options.scenes, network, seed=seed, held_out=held_out):
+            for one in kept_scenes(folder, options.scenes, network, seed=seed, held_out=held_out):
                 yield one, cases
 
 

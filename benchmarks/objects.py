@@ -6,10 +6,9 @@
 Scenes are asked for nouns and affordances, present and absent ones, which mean one thing or several; the answers are
 those of the demo's network and the true masks. Two ways to find objects are compared: the connected regions of the map
 over its threshold, and the package's objects. A found object is right at a mask IoU of 0.5 with a meant thing, a pose
-within 5 cm. Intervals are 95 % of 1000 bootstrap samples of scenes. Scenes and the
-answers of these weights are kept in the folder. Needs MuJoCo, OSMesa and the furniture models, as `clipseg scenes`
-does; `--recorded` takes the scenes that come with the package instead. Seeds 21 to 28 were used to choose the
-parameters: report others.
+within 5 cm. Intervals are 95 % of 1000 bootstrap samples of scenes. Scenes and the answers of these weights are kept in
+the folder. Needs MuJoCo, OSMesa and the furniture models, as `clipseg scenes` does; `--recorded` takes the scenes that
+come with the package instead. Seeds 21 to 28 were used to choose the parameters: report others.
 """
 from __future__ import annotations
 

@@ -29,11 +29,10 @@ class CLIPSegConfig:
 
     `clip` holds open_clip's model configuration (`embed_dim`, `quick_gelu`, `vision_cfg`, `text_cfg`).
     `extract_layers` are the image blocks, counted from 0, whose outputs the decoder reads; their number is
-    its depth. `refined` asks for a head in two steps, `presence` for an answer whether there is anything to find
-    (`Decoder`), `coordinates` for tokens that know where they are (`Decoder`), `stem` for convolutions beside the
-    patches (`Stem`). `image_size` is the side, in pixels, to which a
-    picture is squashed, `visual_prompt_size` that of an example picture (None: the same). `token_ids` lists the BPE ids
-    that a closed vocabulary knows (None: all of CLIP's).
+    its depth. `refined` asks for a head in two steps, `presence` for an answer whether there is anything to find,
+    `coordinates` for tokens that know where they are (`Decoder`), `stem` for convolutions beside the patches (`Stem`).
+    `image_size` is the side, in pixels, to which a picture is squashed, `visual_prompt_size` that of an example
+    picture (None: the same). `token_ids` lists the BPE ids that a closed vocabulary knows (None: all of CLIP's).
     """
 
     clip: dict[str, Any]

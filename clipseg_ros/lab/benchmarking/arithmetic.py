@@ -34,7 +34,7 @@ class Arithmetic:
     Attributes
     ----------
     encoder : of an image: the patches' embedding and the blocks up to the last one that the decoder reads.
-    reductions : of an image: the decoder's reductions, its coordinates and a stem's cells, which are the same for every prompt.
+    reductions : of an image, the same for every prompt: the decoder's reductions, its coordinates and a stem's cells.
     prompt : of one prompt on an encoded image.
     """
 
@@ -88,7 +88,8 @@ def _count_stem(config: CLIPSegConfig, cells: int) -> int:
 
 def _count_additions(config: CLIPSegConfig, cells: int) -> int:
     """What a decoder with coordinates and a stem adds to tokens and to their cells."""
-    where, fine = Product(cells + 1, 2, config.reduce_dim), Product(16 * cells, config.reduce_dim // 16, config.reduce_dim // 2)
+    where = Product(cells + 1, 2, config.reduce_dim)
+    fine = Product(16 * cells, config.reduce_dim // 16, config.reduce_dim // 2)
     return config.coordinates * where.flop + config.stem * fine.flop
 
 

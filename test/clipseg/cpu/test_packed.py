@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from networks import ALL_PARTS
 
 from clipseg_ros.clipseg.cpu import packed
 from clipseg_ros.clipseg.model import SMALL, CLIPSeg
@@ -21,8 +22,7 @@ def network(**changes):
 
 
 @needs_onednn
-@pytest.mark.parametrize("changes", [{}, {"refined": True}, {"refined": True, "presence": True, "stem": True, "coordinates": True},
-                                     {"clip": SMALL.clip | {"quick_gelu": False}}])
+@pytest.mark.parametrize("changes", [{}, {"refined": True}, ALL_PARTS, {"clip": SMALL.clip | {"quick_gelu": False}}])
 @pytest.mark.parametrize("images, prompts", [(1, 1), (1, 5), (2, 3)])
 @torch.inference_mode()
 def test_equals_the_plain_network(changes, images, prompts):

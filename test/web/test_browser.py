@@ -57,11 +57,11 @@ def picture(browser: Browser) -> np.ndarray:
     return cv2.resize(shot, (640, 480), interpolation=cv2.INTER_AREA).astype(np.int16)
 
 
-def seats(segmenter: Segmenter) -> np.ndarray:
+def seats(segmenter: Segmenter, threshold: float | None = None) -> np.ndarray:
     """(480, 640) bool: what the library finds."""
     shot = RecordedFrames(0, dwell=0.0).at(0.0)
     whole = np.zeros(shot.rgb.shape[:2], bool)
-    for one in segmenter.find(shot.rgb, SEATS, depth=shot.depth):
+    for one in segmenter.find(shot.rgb, SEATS, depth=shot.depth, threshold=threshold):
         x, y, width, height = one.region.roi
         whole[y:y + height, x:x + width] |= one.region.mask > 0
     return whole
@@ -73,6 +73,13 @@ def tinted(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return np.abs(after - expected).max(axis=2) < 12
 
 
+def assert_tinted(expected: np.ndarray, before: np.ndarray, after: np.ndarray) -> None:
+    """That nothing but what is expected, (480, 640) bool, has the prompt's colour."""
+    now, around = tinted(before, after), cv2.dilate(expected.astype(np.uint8), np.ones((9, 9))).astype(bool)
+    assert (now & expected).sum() > 0.75 * expected.sum(), "tags and outlines hide the rest"
+    assert (now & ~around).sum() < 0.02 * expected.sum()
+
+
 def middle_of(mask: np.ndarray) -> tuple[float, float]:
     """Of the pixel deepest inside, in shares of the picture's width and height."""
     y, x = np.unravel_index(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5).argmax(), mask.shape)
@@ -80,12 +87,10 @@ def middle_of(mask: np.ndarray) -> tuple[float, float]:
 
 
 def test_a_typed_prompt_colours_its_things_and_the_slider_and_the_switch_act(browser, segmenter):
-    before, expected = picture(browser), seats(segmenter)
+    before = picture(browser)
     look_for(browser, SEATS)
     found(browser, "> 0")
-    after = tinted(before, picture(browser))
-    assert (after & expected).sum() > 0.75 * expected.sum(), "tags and outlines hide the rest"
-    assert (after & ~cv2.dilate(expected.astype(np.uint8), np.ones((9, 9))).astype(bool)).sum() < 0.02 * expected.sum()
+    assert_tinted(seats(segmenter), before, picture(browser))
     assert " m " in browser.evaluate("document.querySelector('#found li').innerText")
 
     browser.evaluate("document.querySelector('#prompts [type=range]').focus()")
@@ -95,7 +100,7 @@ def test_a_typed_prompt_colours_its_things_and_the_slider_and_the_switch_act(bro
     assert counts[1] < counts[0]
     found(browser, f"=== {counts[1]}")
     assert browser.evaluate("document.querySelector('#prompts output').textContent").endswith("≥ 0.99")
-    assert tinted(before, picture(browser)).sum() < 0.8 * after.sum()
+    assert_tinted(seats(segmenter, 0.99), before, picture(browser))
 
     browser.click("#prompts .switch .dot")
     found(browser, "=== 0")

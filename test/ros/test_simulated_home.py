@@ -158,23 +158,15 @@ def rgb_message(scene) -> Image:
 
 
 def test_three_seats_are_three_objects_where_they_are(peer, home_node, scenes, film):
-    """In most frames: with a frame's noise two of them may be one, or one be cut in two."""
     film(LIVING_ROOM)
-    prompt = "something to sit on"
-    meant = np.array([thing.centroid for thing in scenes[LIVING_ROOM].objects if thing.category in SEATS])
-    look_for(peer, home_node, prompt)
-    with peer.listener(SegmentedObjectArray, f"{home_node}/objects") as found:
-        frames = peer.wait(lambda: found[:5] if len(found) >= 5 else None, "five frames")
-    away = [distances(frame, meant) for frame in frames]
-    right = [sorted(one.argmin(axis=1)) == [0, 1, 2] and one.min(axis=1).max() < 0.05 for one in away]
-    assert sum(right) >= 3, away
-    assert all(len({one.track_id for one in frame.objects}) == len(frame.objects) for frame in frames)
-
-
-def distances(found: SegmentedObjectArray, places: np.ndarray) -> np.ndarray:
-    """(objects, places) metres."""
+    meant = [np.array(thing.centroid) for thing in scenes[LIVING_ROOM].objects if thing.category in SEATS]
+    _, found = look_for(peer, home_node, "something to sit on")
     positions = [one.pose.pose.position for one in found.objects if one.has_pose]
-    return np.linalg.norm(np.array([[p.x, p.y, p.z] for p in positions]).reshape(-1, 1, 3) - places, axis=2)
+    assert len(found.objects) == len(positions) == len(meant) == 3
+    assert len({one.track_id for one in found.objects}) == 3
+    away = np.linalg.norm(np.array([[p.x, p.y, p.z] for p in positions])[:, None] - meant, axis=2)
+    assert sorted(away.argmin(axis=1)) == [0, 1, 2]
+    assert away.min(axis=1).max() < 0.05, away
 
 
 def example(name: str, *arguments: str) -> subprocess.CompletedProcess:

@@ -8,6 +8,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
+def is_present(masks: Tensor) -> Tensor:
+    """(B, P) bool: whether there is anything to find, of masks (B, P, H, W), nonzero = object."""
+    return masks.bool().flatten(2).any(dim=-1)
+
+
 def balanced_bce(logits: Tensor, masks: Tensor, *, balance: float = 0.0, max_weight: float = 20.0) -> Tensor:
     """Binary cross-entropy per prompt, (B, P); the pixels of small masks weigh more.
 
@@ -59,7 +64,7 @@ def segmentation_loss(
     The cross-entropy of present prompts weighs 1. The defaults are the paper's loss: plain binary cross-entropy.
     """
     logits = logits.float()
-    present = masks.bool().flatten(2).any(dim=-1)
+    present = is_present(masks)
     loss = (torch.where(present, 1.0, absent_weight) * balanced_bce(logits, masks, balance=balance)).mean()
     if dice_weight <= 0.0 and absent_dice_weight <= 0.0:
         return loss
@@ -104,7 +109,7 @@ def presence_loss(presence: Tensor, masks: Tensor) -> Tensor:
     presence : (B, P) logits
     masks : (B, P, H, W), nonzero = object
     """
-    return F.binary_cross_entropy_with_logits(presence.float(), masks.bool().flatten(2).any(dim=-1).float())
+    return F.binary_cross_entropy_with_logits(presence.float(), is_present(masks).float())
 
 
 @torch.no_grad()
@@ -118,7 +123,7 @@ def batch_iou(logits: Tensor, masks: Tensor, *, threshold: float = 0.5) -> tuple
     truth = masks.bool()
     overlap = (found & truth).sum(dim=(-2, -1)).float()
     union = (found | truth).sum(dim=(-2, -1)).float()
-    present = truth.flatten(2).any(dim=-1)
+    present = is_present(masks)
     iou = (overlap / union.clamp(min=1.0))[present].mean().item()
     empty = (union[~present] < 0.002 * truth.shape[-2] * truth.shape[-1]).float().mean().item()
     return iou, empty

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from clipseg_ros.lab.training.batch import KINDS
+from clipseg_ros.lab.training.losses import is_present
 
 
 class MetricsLog:
@@ -70,7 +71,7 @@ class KindScores:
         found, truth = logits >= self._cut, masks.bool()
         overlap = (found & truth).sum(dim=(-2, -1)).float()
         union = (found | truth).sum(dim=(-2, -1)).float()
-        present = truth.flatten(2).any(dim=-1)
+        present = is_present(masks)
         empty = (union < 0.002 * truth.shape[-2] * truth.shape[-1]).float()
         iou = overlap / union.clamp(min=1.0)
         for number, kind in enumerate(KINDS):
